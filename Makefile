@@ -1,0 +1,63 @@
+# The short way in. meson does the work; see meson.build.
+#
+#   make            install what is missing, build into build/
+#   make test       all tests: gcc, clang, ucontext, aarch64 under qemu, ASan+UBSan
+#   make demo       fetch 200 pages one by one, then concurrently
+#   make sanitize   all tests under ASan+UBSan, TSan and Valgrind
+#   make torture    all tests with each allocation and system call failing once
+#   make cross      the tests on aarch64, under qemu-user
+#   make repeat     the tests again and again (N=200), until one fails
+#   make bench      the benchmarks; bench-deps installs the peers
+#   make install    PREFIX=/usr/local DESTDIR=
+#   make fmt clean
+
+N ?= 200
+PREFIX ?= /usr/local
+MESON := $(firstword $(wildcard /usr/bin/meson) meson)
+PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
+FORMAT := $(firstword $(wildcard /usr/bin/clang-format-14) clang-format)
+
+all:
+	@scripts/deps.sh build
+	@scripts/configure.sh build
+
+test:
+	@scripts/deps.sh build test
+	@scripts/test.sh
+
+demo: all
+	@scripts/deps.sh demo
+	@scripts/demo.sh
+
+sanitize:
+	@scripts/deps.sh build sanitize
+	@scripts/test.sh sanitize
+
+torture:
+	@scripts/deps.sh build
+	@scripts/test.sh torture
+
+cross:
+	@scripts/deps.sh build cross
+	@scripts/test.sh aarch64
+
+repeat: all
+	@$(MESON) test -C build --no-rebuild --no-suite tree --repeat $(N) --maxfail 1 --quiet
+
+bench: all
+	@$(PYTHON) bench/run.py --write
+
+bench-deps:
+	@bench/deps.sh
+
+install: all
+	@$(MESON) configure build --prefix $(abspath $(PREFIX))
+	@DESTDIR=$(DESTDIR) $(MESON) install -C build --quiet
+
+fmt:
+	@find src include tests examples -name '*.[ch]' -exec $(FORMAT) -i {} +
+
+clean:
+	@rm -rf build build-*
+
+.PHONY: all test demo sanitize torture cross repeat bench bench-deps install fmt clean

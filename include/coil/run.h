@@ -1,0 +1,39 @@
+/* coil/run.h - from main() into the first task and back.
+ *
+ * asyncio's counterparts: asyncio.run, Runner, run_until_complete.
+ */
+#ifndef COIL_RUN_H
+#define COIL_RUN_H
+
+#include <coil/base.h>
+#include <coil/loop.h>
+#include <coil/task.h>
+
+/* All-zero is the default of everything. */
+struct coil_run_options {
+    struct coil_loop_options loop;
+    size_t main_stack_size; /* of the first task; 0: 256 KiB */
+    bool ignore_sigint;     /* leave SIGINT alone */
+};
+
+COIL_BEGIN_DECLS
+
+/* Runs fn(arg) as the first task of a new loop, until it has ended; then cancels all tasks that
+ * are left, waits for them, reports their errors to the error handler, and frees the loop. No
+ * task outlives it. Returns what fn returned.
+ * SIGINT, where its disposition is the default, cancels the first task (if that ends by it,
+ * -EINTR is returned); a second one ends the process.
+ * Errors of its own: -COIL_ENESTED (inside a running loop), those of coil_loop_new. */
+COIL_EXPORT int coil_run(coil_task_fn fn, void *arg);
+
+/* The same with options; NULL: none. */
+COIL_EXPORT int coil_run_with(const struct coil_run_options *options, coil_task_fn fn, void *arg);
+
+/* The same on a loop of the caller's, which stays usable: Runner. If the loop is stopped before fn
+ * has ended: -COIL_ESTOPPED, and all tasks are cancelled and awaited. options->loop is ignored. */
+COIL_EXPORT int coil_run_in(struct coil_loop *loop, const struct coil_run_options *options,
+                            coil_task_fn fn, void *arg);
+
+COIL_END_DECLS
+
+#endif

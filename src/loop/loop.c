@@ -1,0 +1,392 @@
+/* loop.c - an event loop's life and its iteration.
+ *
+ * Who owns what: the loop owns its backend, its stacks and its thread pools; operations, timers
+ * and handles are their users', and only linked here.
+ *
+ * How often the kernel is asked: after a poll that found the last round to be short (under
+ * QUICK_NS), twice as many iterations may pass before the next one, up to COIL__MAX_ELISIONS;
+ * after a long one, every iteration polls. Two tasks that only yield to each other thus pay a
+ * few nanoseconds for it, and slow tasks delay I/O by no more than themselves.
+ */
+#include "loop/loop.h"
+
+#include "base/memory.h"
+#include "loop/pool.h"
+#include "sys/clock.h"
+#include "sys/environment.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum { QUICK_NS = 5000, SLOW_NS = 50000 };
+
+#define LONGEST_WAIT (24 * 60 * COIL_MINUTE)
+#define DEFAULT_STACK 65536
+
+_Thread_local struct coil__thread coil__thread;
+
+int coil__no_task(void)
+{
+    if (coil__thread.is_forked) {
+        return -COIL_EFORKED;
+    }
+    return coil__thread.loop ? -COIL_ENOTASK : -COIL_ENOLOOP;
+}
+
+int coil__loop_check(const struct coil_loop *loop)
+{
+    if (!loop) {
+        return -EINVAL;
+    }
+    if (COIL__UNLIKELY(loop->is_forked)) {
+        return -COIL_EFORKED;
+    }
+    return loop->owner == &coil__thread ? 0 : -COIL_EWRONGTHREAD;
+}
+
+static void init_fields(struct coil_loop *loop, const struct coil_loop_options *options)
+{
+    coil__list_init(&loop->ready);
+    coil__list_init(&loop->current);
+    coil__list_init(&loop->outgoing);
+    coil__list_init(&loop->done_ops);
+    coil__list_init(&loop->tasks);
+    coil__list_init(&loop->unclaimed);
+    coil__fiber_init_thread(&loop->own.fiber);
+    loop->owner = &coil__thread;
+    loop->stack_size = options->stack_size ? options->stack_size : DEFAULT_STACK;
+    loop->max_threads = options->max_threads;
+    loop->max_resolvers = options->max_resolvers;
+    loop->debug = options->debug || coil__environment_flag("COIL_DEBUG");
+    loop->budget = COIL__BUDGET;
+    if (options->no_guard_regions) {
+        coil__stack_pool_force_mprotect(&loop->stacks);
+    }
+}
+
+int coil_loop_new(const struct coil_loop_options *options, struct coil_loop **ret_loop)
+{
+    static const struct coil_loop_options defaults = {0};
+    struct coil__backend_config config = {0};
+    struct coil_loop *loop;
+    int rc;
+
+    options = options ? options : &defaults;
+    if (!ret_loop || options->stack_size > (size_t)1 << COIL__STACK_MAX_LOG2) {
+        return -EINVAL;
+    }
+    rc = coil__fork_watch();
+    if (rc < 0) {
+        return rc;
+    }
+    loop = coil__calloc(1, sizeof *loop);
+    if (!loop) {
+        return -ENOMEM;
+    }
+    config.name = options->backend ? options->backend : coil__environment_text("COIL_BACKEND");
+    config.seed = options->seed ? options->seed : coil__environment_number("COIL_SEED", 1);
+    rc = coil__backend_open(&config, &loop->backend);
+    if (rc < 0) {
+        coil__free(loop);
+        return rc;
+    }
+    init_fields(loop, options);
+    loop->polled_at = coil_loop_now(loop);
+    atomic_store(&loop->is_asleep, true);
+    *ret_loop = loop;
+    return 0;
+}
+
+static void free_memory(struct coil_loop *loop, bool in_forked_child)
+{
+    loop->backend->class->close(loop->backend, in_forked_child);
+    coil__heap_deinit(&loop->timers);
+    coil__stack_pool_deinit(&loop->stacks);
+    coil__fiber_deinit(&loop->own.fiber);
+    coil__free(loop);
+}
+
+int coil_loop_free(struct coil_loop *loop)
+{
+    int rc;
+
+    if (!loop) {
+        return 0;
+    }
+    rc = coil__loop_check(loop);
+    if (rc < 0) {
+        return rc;
+    }
+    if (loop->is_running) {
+        return -COIL_EINVALIDSTATE;
+    }
+    if (loop->end_tasks) {
+        rc = loop->end_tasks(loop);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    loop->is_closing = true;
+    coil__pool_free(loop->workers);
+    coil__pool_free(loop->resolvers);
+    coil__inbox_drain(loop);
+    free_memory(loop, false);
+    return 0;
+}
+
+int coil_loop_free_after_fork(struct coil_loop *loop)
+{
+    if (!loop) {
+        return 0;
+    }
+    if (loop->is_running && !loop->is_forked) {
+        return -COIL_EINVALIDSTATE;
+    }
+    free_memory(loop, true);
+    return 0;
+}
+
+struct coil_loop *coil_loop_current(void)
+{
+    return coil__thread.loop;
+}
+
+int coil__loop_enter(struct coil_loop *loop)
+{
+    int rc = coil__loop_check(loop);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (coil__thread.loop) {
+        return -COIL_ENESTED;
+    }
+    coil__thread.loop = loop;
+    coil__thread.is_forked = false;
+    loop->is_running = true;
+    return 0;
+}
+
+void coil__loop_leave(struct coil_loop *loop)
+{
+    loop->is_running = false;
+    coil__thread.loop = NULL;
+    /* Whoever embeds the loop may now sleep on its descriptor. */
+    atomic_store(&loop->is_asleep, true);
+    if (atomic_load(&loop->inbox)) {
+        loop->backend->class->wake(loop->backend);
+    }
+}
+
+/* Ends early in the child of a fork: the rest belongs to the parent. */
+static void run_list(struct coil_loop *loop, struct coil__list *list)
+{
+    struct coil__list *link;
+
+    while (!loop->is_forked && (link = coil__list_pop_head(list))) {
+        struct coil__ready *ready = COIL__CONTAINER(link, struct coil__ready, link);
+
+        ready->run(ready);
+    }
+}
+
+static void run_outgoing(struct coil_loop *loop)
+{
+    struct coil__list list;
+
+    coil__list_init(&list);
+    coil__list_splice_tail(&list, &loop->outgoing);
+    run_list(loop, &list);
+}
+
+static void fire_timers(struct coil_loop *loop)
+{
+    int64_t now;
+
+    if (loop->timers.count == 0) {
+        return;
+    }
+    now = loop->polled_at;
+    while (coil__heap_min_key(&loop->timers) <= now) {
+        struct coil__heap_node *node = coil__heap_min(&loop->timers);
+        struct coil__timer *timer = COIL__CONTAINER(node, struct coil__timer, node);
+
+        coil__heap_remove(&loop->timers, node);
+        timer->fire(timer);
+    }
+}
+
+/* How long the next wait may last. */
+static int64_t wait_limit(struct coil_loop *loop, int64_t max_wait_ns)
+{
+    int64_t limit = max_wait_ns < LONGEST_WAIT ? max_wait_ns : LONGEST_WAIT;
+    int64_t deadline = coil__heap_min_key(&loop->timers);
+
+    if (!coil__list_is_empty(&loop->ready) || loop->is_stopping || limit <= 0) {
+        return 0;
+    }
+    if (deadline != COIL_NEVER) {
+        int64_t left = deadline - coil_loop_now(loop);
+
+        limit = left < limit ? left : limit;
+    }
+    return limit < 0 ? 0 : limit;
+}
+
+static void adapt_elisions(struct coil_loop *loop, int64_t now)
+{
+    int64_t elapsed = now - loop->polled_at;
+
+    if (loop->backend->is_simulated || elapsed > SLOW_NS) {
+        loop->elisions = 0;
+    } else if (elapsed < QUICK_NS && loop->elisions < COIL__MAX_ELISIONS) {
+        loop->elisions = loop->elisions * 2 + 1;
+    }
+    loop->elisions_left = loop->elisions;
+    loop->polled_at = now;
+}
+
+static int wait_for_kernel(struct coil_loop *loop, int64_t max_wait_ns)
+{
+    int64_t limit = wait_limit(loop, max_wait_ns);
+    int rc;
+
+    if (limit > 0) {
+        atomic_store(&loop->is_asleep, true);
+        if (atomic_load(&loop->inbox) || atomic_load(&loop->is_interrupted)) {
+            limit = 0;
+        } else if (loop->before_wait) {
+            loop->before_wait(loop->wait_hook_user);
+        }
+        if (COIL__UNLIKELY(loop->stacks.wants_trim)) {
+            coil__stack_pool_trim(&loop->stacks);
+        }
+    }
+    rc = loop->backend->class->wait(loop->backend, limit);
+    atomic_store_explicit(&loop->is_asleep, false, memory_order_relaxed);
+    if (limit > 0 && loop->after_wait) {
+        loop->after_wait(loop->wait_hook_user);
+    }
+    return rc;
+}
+
+int coil__loop_iterate(struct coil_loop *loop, int64_t max_wait_ns)
+{
+    int rc;
+
+    run_outgoing(loop);
+    rc = wait_for_kernel(loop, max_wait_ns);
+    if (rc < 0) {
+        return rc;
+    }
+    adapt_elisions(loop, coil_loop_now(loop));
+    coil__inbox_drain(loop);
+    if (COIL__UNLIKELY(atomic_load_explicit(&loop->is_interrupted, memory_order_relaxed))) {
+        atomic_store(&loop->is_interrupted, false);
+        if (loop->on_interrupt) {
+            loop->on_interrupt(loop->on_interrupt_user);
+        }
+    }
+    fire_timers(loop);
+    coil__list_splice_tail(&loop->current, &loop->ready);
+    run_list(loop, &loop->current);
+    return loop->is_forked ? -COIL_EFORKED : 0;
+}
+
+int coil_loop_run(struct coil_loop *loop)
+{
+    int rc = coil__loop_enter(loop);
+
+    if (rc < 0) {
+        return rc;
+    }
+    do {
+        rc = coil__loop_iterate(loop, COIL_NEVER);
+    } while (rc == 0 && !loop->is_stopping);
+    loop->is_stopping = false;
+    coil__loop_leave(loop);
+    return rc;
+}
+
+int coil_loop_run_once(struct coil_loop *loop, int64_t max_wait_ns)
+{
+    int rc = coil__loop_enter(loop);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = coil__loop_iterate(loop, max_wait_ns);
+    loop->is_stopping = false;
+    coil__loop_leave(loop);
+    return rc;
+}
+
+int coil_loop_stop(struct coil_loop *loop)
+{
+    int rc = coil__loop_check(loop);
+
+    if (rc == 0) {
+        loop->is_stopping = true;
+        loop->elisions_left = 0;
+    }
+    return rc;
+}
+
+bool coil__loop_is_idle(const struct coil_loop *loop)
+{
+    return coil__list_is_empty(&loop->ready) && coil__list_is_empty(&loop->current) &&
+           loop->timers.count == 0 && loop->backend->in_flight == 0 && loop->external == 0;
+}
+
+int coil_loop_get_fd(struct coil_loop *loop)
+{
+    int rc = coil__loop_check(loop);
+
+    return rc < 0 ? rc : loop->backend->class->get_fd(loop->backend);
+}
+
+int64_t coil_loop_next_deadline(struct coil_loop *loop)
+{
+    if (!loop || !coil__list_is_empty(&loop->ready) || !coil__list_is_empty(&loop->outgoing) ||
+        loop->is_stopping || atomic_load(&loop->inbox)) {
+        return 0;
+    }
+    return coil__heap_min_key(&loop->timers);
+}
+
+int coil_loop_set_wait_hooks(struct coil_loop *loop, coil_callback before, coil_callback after,
+                             void *user)
+{
+    int rc = coil__loop_check(loop);
+
+    if (rc == 0) {
+        loop->before_wait = before;
+        loop->after_wait = after;
+        loop->wait_hook_user = user;
+    }
+    return rc;
+}
+
+int coil_loop_wake(struct coil_loop *loop)
+{
+    if (!loop) {
+        return -EINVAL;
+    }
+    loop->backend->class->wake(loop->backend);
+    return 0;
+}
+
+int64_t coil_loop_now(const struct coil_loop *loop)
+{
+    return loop ? loop->backend->class->get_now(loop->backend) : coil__clock_now();
+}
+
+int64_t coil_now(void)
+{
+    return coil_loop_now(coil__thread.loop);
+}
+
+const char *coil_loop_backend(const struct coil_loop *loop)
+{
+    return loop ? loop->backend->class->name : NULL;
+}

@@ -1,0 +1,161 @@
+/* loop.h - the inside of an event loop, for the layers above.
+ *
+ * What is ready stands in two lists: `ready`, filled at any time, and `current`, what this
+ * iteration runs. A suspending task takes the next one from `current` itself and switches to it
+ * directly (task/suspend.c); the loop's own stack is entered only for callbacks and for I/O.
+ */
+#ifndef COIL__LOOP_LOOP_H
+#define COIL__LOOP_LOOP_H
+
+#include "base/check.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "sys/backend.h"
+#include "sys/context.h"
+#include "sys/stack.h"
+
+#include <coil/error.h>
+#include <coil/loop.h>
+
+#include <stdatomic.h>
+
+struct coil__pool;
+
+struct coil_loop {
+    struct coil__list ready;   /* of coil__ready: for the next iteration */
+    struct coil__list current; /* of coil__ready: the rest of this iteration */
+    unsigned elisions_left;    /* iterations that may still pass before the kernel is asked */
+    unsigned elisions;         /* what elisions_left starts from, adapted to their length */
+    unsigned budget;           /* immediate completions a task may have before it must yield */
+    struct coil__coro own;     /* the loop's own stack, while a task runs */
+    struct coil__backend *backend;
+    struct coil__heap timers;
+    struct coil__list outgoing;           /* of coil__ready: run before the kernel is asked */
+    struct coil__list done_ops;           /* of coil_op.link_: done at once, callback not yet called */
+    struct coil__ready done_runner;       /* in `ready` while done_ops has any */
+    _Atomic(struct coil__ready *) inbox; /* from other threads, newest first, linked by link.next */
+    atomic_bool is_asleep;                /* a push to the inbox must wake the backend */
+    atomic_bool is_interrupted;           /* SIGINT came */
+    const void *owner;                    /* the thread, by the address of its coil__thread */
+    bool is_running;
+    bool is_stopping;
+    bool is_forked; /* this is the copy in a child process */
+    bool is_closing;
+    bool debug;
+    bool in_error_handler;
+    int64_t polled_at; /* time after the last wait */
+    coil_callback before_wait;
+    coil_callback after_wait;
+    void *wait_hook_user;
+    coil_callback on_interrupt; /* called on the loop's stack after SIGINT */
+    void *on_interrupt_user;
+    coil_error_handler error_handler;
+    void *error_handler_user;
+    /* The task layer's. */
+    int (*end_tasks)(struct coil_loop *loop); /* cancels and awaits all; NULL: never had any */
+    struct coil__list tasks; /* of coil_task.all_link */
+    struct coil__list unclaimed; /* of coil_task.all_link: ended, and the handle not consumed */
+    size_t task_count;
+    uint64_t next_task_id;
+    struct coil__stack_pool stacks;
+    size_t stack_size;
+    /* Threads, made on first use (pool.c). */
+    struct coil__pool *workers;
+    struct coil__pool *resolvers;
+    unsigned max_threads;
+    unsigned max_resolvers;
+    unsigned external; /* jobs in threads that will come back through the inbox */
+};
+
+/* What the calling thread is doing: the only mutable state outside of loops. */
+struct coil__thread {
+    struct coil_loop *loop; /* that runs now, or NULL */
+    struct coil_task *task; /* that runs now, or NULL: on the loop's stack, or no loop */
+    bool is_forked;         /* in a child process, until it runs a loop of its own */
+};
+
+extern _Thread_local struct coil__thread coil__thread;
+
+enum { COIL__BUDGET = 128, COIL__MAX_ELISIONS = 64 };
+
+/* The error for a call that needs a task and finds none. */
+int coil__no_task(void);
+/* 0, or why the calling thread may not use the loop. */
+int coil__loop_check(const struct coil_loop *loop);
+
+static inline void coil__loop_push(struct coil_loop *loop, struct coil__ready *ready)
+{
+    coil__list_push_tail(&loop->ready, &ready->link);
+}
+
+/* The next one of this iteration, still in its list. With none left, begins the next iteration
+ * if the kernel need not be asked before it. NULL: back to the loop's own stack. */
+static inline struct coil__ready *coil__loop_peek(struct coil_loop *loop)
+{
+    if (coil__list_is_empty(&loop->current)) {
+        if (loop->elisions_left == 0 || coil__list_is_empty(&loop->ready)) {
+            return NULL;
+        }
+        loop->elisions_left--;
+        coil__list_splice_tail(&loop->current, &loop->ready);
+    }
+    return COIL__CONTAINER(loop->current.next, struct coil__ready, link);
+}
+
+/* One iteration; see coil/loop.h. The loop must not be running. */
+int coil__loop_iterate(struct coil_loop *loop, int64_t max_wait_ns);
+/* Makes `loop` the running one of this thread: 0, -COIL_ENESTED, ... Undone by leave. */
+int coil__loop_enter(struct coil_loop *loop);
+void coil__loop_leave(struct coil_loop *loop);
+/* True when a wait without limit could never end. */
+bool coil__loop_is_idle(const struct coil_loop *loop);
+
+/* Timers. `when` COIL_NEVER: is not armed. -ENOMEM. Arming an armed timer moves it. */
+int coil__timer_arm(struct coil_loop *loop, struct coil__timer *timer, int64_t when);
+void coil__timer_disarm(struct coil_loop *loop, struct coil__timer *timer);
+/* now + span, COIL_NEVER on overflow; spans below 0 count as 0. */
+int64_t coil__time_after(int64_t now, int64_t span_ns);
+
+static inline bool coil__timer_is_armed(const struct coil__timer *timer)
+{
+    return coil__heap_has(&timer->node);
+}
+
+/* Has `ready` run on the loop's stack before the kernel is asked next. */
+static inline void coil__loop_push_outgoing(struct coil_loop *loop, struct coil__ready *ready)
+{
+    coil__list_push_tail(&loop->outgoing, &ready->link);
+    loop->elisions_left = 0;
+}
+
+/* From any thread: has `ready` run in the next iteration. */
+void coil__inbox_push(struct coil_loop *loop, struct coil__ready *ready);
+void coil__inbox_drain(struct coil_loop *loop);
+
+/* Once per process: has fork() noticed. 0 or -ENOMEM. */
+int coil__fork_watch(void);
+
+void coil__loop_report(struct coil_loop *loop, const struct coil_report *report);
+
+/* Op submission for callers that are known to be right: as coil_op_submit, but returns 1 when the
+ * operation was done at once: then the result stands in op->result, no callback comes. */
+static inline int coil__op_start(struct coil_loop *loop, struct coil_op *op,
+                                 coil_op_callback callback)
+{
+    int rc;
+
+    op->callback_ = callback;
+    op->loop_ = loop;
+    rc = loop->backend->class->submit(loop->backend, op);
+    if (rc != 0) {
+        op->loop_ = NULL;
+    }
+    return rc;
+}
+
+static inline void coil__op_request_cancel(struct coil_op *op)
+{
+    op->loop_->backend->class->cancel(op->loop_->backend, op);
+}
+
+#endif

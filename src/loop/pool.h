@@ -1,0 +1,36 @@
+/* pool.h - a bounded pool of threads for work that blocks.
+ *
+ * A job is a struct embedded by its owner. `work` runs in a thread of the pool; then `done` runs
+ * in the loop's thread, during an iteration, exactly once - also when the job was cancelled
+ * before a thread took it. Threads start when there is work and nobody idle, up to the bound, and
+ * end after a time without work. Jobs beyond the bound wait in order.
+ */
+#ifndef COIL__LOOP_POOL_H
+#define COIL__LOOP_POOL_H
+
+#include "loop/loop.h"
+
+struct coil__pool;
+
+/* All-zero is idle. Belongs to the pool from submit until `done` is entered. */
+struct coil__job {
+    struct coil__ready ready; /* the way back into the loop */
+    struct coil__list link;   /* in the pool's queue */
+    struct coil__pool *pool;
+    void (*work)(struct coil__job *job); /* in a thread; must not touch the loop */
+    void (*done)(struct coil__job *job); /* in the loop's thread */
+    bool is_cancelled;                   /* valid in done: work did not run */
+};
+
+/* The pool of a loop's, made on first use. -ENOMEM. */
+int coil__pool_get(struct coil_loop *loop, struct coil__pool **slot, unsigned max_threads,
+                   struct coil__pool **ret_pool);
+/* Queues a job whose work and done are set. -EAGAIN when not a single thread can be had. */
+int coil__pool_submit(struct coil__pool *pool, struct coil__job *job);
+/* True: no thread has taken the job and none will; `done` comes with is_cancelled. False: its work
+ * runs or ran, `done` comes as usual. */
+bool coil__pool_cancel(struct coil__job *job);
+/* Waits for the threads; their last jobs come back through the inbox. NULL: nothing. */
+void coil__pool_free(struct coil__pool *pool);
+
+#endif

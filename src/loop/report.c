@@ -1,0 +1,50 @@
+/* report.c - what went wrong where nobody was there to be told.
+ *
+ * The handler is the program's; until it sets one, a report is one line on stderr. A report that
+ * is made while the handler runs goes to stderr, so that a faulty handler cannot recurse.
+ */
+#include "loop/loop.h"
+
+#include <stdio.h>
+
+static void print(const struct coil_report *report)
+{
+    fprintf(stderr, "coil: %s", report->message);
+    if (report->task_name) {
+        fprintf(stderr, " in task %s", report->task_name);
+    }
+    if (report->error < 0) {
+        fprintf(stderr, ": %s (%s)", coil_strerror(report->error), coil_errname(report->error));
+    }
+    if (report->site) {
+        fprintf(stderr, ", created at %s:%d in %s", report->site->file, report->site->line,
+                report->site->func);
+    }
+    if (report->origin) {
+        fprintf(stderr, ", cancelled at %s:%d in %s", report->origin->file, report->origin->line,
+                report->origin->func);
+    }
+    fputc('\n', stderr);
+}
+
+int coil_loop_set_error_handler(struct coil_loop *loop, coil_error_handler handler, void *user)
+{
+    int rc = coil__loop_check(loop);
+
+    if (rc == 0) {
+        loop->error_handler = handler;
+        loop->error_handler_user = user;
+    }
+    return rc;
+}
+
+void coil__loop_report(struct coil_loop *loop, const struct coil_report *report)
+{
+    if (!loop->error_handler || loop->in_error_handler) {
+        print(report);
+        return;
+    }
+    loop->in_error_handler = true;
+    loop->error_handler(report, loop->error_handler_user);
+    loop->in_error_handler = false;
+}

@@ -1,0 +1,57 @@
+/* context_arch.h (aarch64, AAPCS64) - the context switch. Included by sys/context.h only.
+ *
+ * As on x86-64: stack pointer, frame pointer and the address to go on at are saved; all other
+ * registers are clobbers, saved and described by the compiler where they are live. x18 belongs
+ * to the platform and is left alone. FPCR belongs to the thread.
+ */
+#ifndef COIL__SYS_CONTEXT_ARCH_H
+#define COIL__SYS_CONTEXT_ARCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct coil__context {
+    void *sp;
+    void *fp; /* before the first run: the entry function */
+    void *pc;
+};
+
+extern const char coil__context_root[];
+/* Sets the return address to the root and enters the function found in fp. */
+extern const char coil__context_enter[];
+
+static inline void coil__context_prepare(struct coil__context *context, char *high,
+                                         void (*entry)(struct coil__context *))
+{
+    context->sp = (void *)((uintptr_t)high & ~(uintptr_t)15);
+    context->fp = (void *)(uintptr_t)entry;
+    context->pc = (void *)(uintptr_t)coil__context_enter;
+}
+
+static inline __attribute__((always_inline)) void coil__context_swap(struct coil__context *from,
+                                                                     struct coil__context *to)
+{
+    register struct coil__context *x0 __asm__("x0") = from;
+    register struct coil__context *x1 __asm__("x1") = to;
+
+    __asm__ volatile("adr x9, 1f\n\t"
+                     "mov x10, sp\n\t"
+                     "stp x10, x29, [x0]\n\t"
+                     "str x9, [x0, #16]\n\t"
+                     "ldp x10, x29, [x1]\n\t"
+                     "ldr x16, [x1, #16]\n\t"
+                     "mov sp, x10\n\t"
+                     "mov x0, x1\n\t"
+                     "br x16\n\t"
+                     "1:\thint #36\n\t" /* bti j */
+                     : "+r"(x0), "+r"(x1)
+                     :
+                     : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13",
+                       "x14", "x15", "x16", "x17", "x19", "x20", "x21", "x22", "x23", "x24", "x25",
+                       "x26", "x27", "x28", "x30", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7",
+                       "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18",
+                       "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29",
+                       "v30", "v31", "cc", "memory");
+}
+
+#endif

@@ -1,0 +1,30 @@
+/* context_arch.h (ucontext) - the portable context switch, for every other CPU. Included by
+ * sys/context.h only. Slow: each switch is a system call for the signal mask. */
+#ifndef COIL__SYS_CONTEXT_ARCH_H
+#define COIL__SYS_CONTEXT_ARCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <ucontext.h>
+
+struct coil__context {
+    ucontext_t uc;
+    void (*entry)(struct coil__context *);
+};
+
+void coil__context_prepare_at(struct coil__context *context, char *low, char *high,
+                              void (*entry)(struct coil__context *));
+
+static inline void coil__context_prepare(struct coil__context *context, char *high,
+                                         void (*entry)(struct coil__context *))
+{
+    /* makecontext wants a low end; it only uses low + size, the high end. */
+    coil__context_prepare_at(context, high - 8192, high, entry);
+}
+
+static inline void coil__context_swap(struct coil__context *from, struct coil__context *to)
+{
+    swapcontext(&from->uc, &to->uc);
+}
+
+#endif

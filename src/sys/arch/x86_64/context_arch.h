@@ -1,0 +1,79 @@
+/* context_arch.h (x86-64, System V) - the context switch. Included by sys/context.h only.
+ *
+ * A suspended context is three words: stack pointer, frame pointer, and the address to go on at.
+ * All other registers are named as clobbered, so the compiler saves those that are live in the
+ * function around the switch, and describes that in its own CFI: an unwinder that starts with
+ * these three words walks a suspended stack as if it were running.
+ *
+ * The switch is inlined and neither calls nor returns, so the return predictor stays in step with
+ * the calls around it; it ends in an indirect jump that the branch predictor learns.
+ * MXCSR and the x87 control word belong to the thread, not to the task.
+ */
+#ifndef COIL__SYS_CONTEXT_ARCH_H
+#define COIL__SYS_CONTEXT_ARCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct coil__context {
+    void *sp;
+    void *bp;
+    void *pc;
+#if defined(__CET__) && (__CET__ & 2)
+    uint64_t ssp;          /* shadow stack pointer; 0: never ran yet, or shadow stacks are off */
+    void *shadow_low;      /* the shadow stack's memory, NULL for a thread's own */
+    size_t shadow_size;
+#endif
+};
+
+/* Where the first frame of every context returns to, for unwinders: it has no caller. */
+extern const char coil__context_root[];
+
+#define COIL__CONTEXT_CLOBBERS                                                                     \
+    "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0",      \
+        "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",  \
+        "xmm12", "xmm13", "xmm14", "xmm15", "cc", "memory"
+
+/* Room for a call's return address below a 16-byte boundary; see coil__context_init. */
+static inline void coil__context_prepare(struct coil__context *context, char *high,
+                                         void (*entry)(struct coil__context *))
+{
+    void **slot = (void **)((uintptr_t)high & ~(uintptr_t)15) - 1;
+
+    *slot = (void *)(uintptr_t)(coil__context_root + 1);
+    context->sp = slot;
+    context->bp = NULL;
+    context->pc = (void *)(uintptr_t)entry;
+}
+
+#if defined(__CET__) && (__CET__ & 2)
+#include "context_shadow.h"
+#else
+static inline void coil__shadow_before(struct coil__context *from, struct coil__context *to)
+{
+    (void)from;
+    (void)to;
+}
+#endif
+
+/* Saves the running context in `from` and goes on with `to`. A context that runs for the first
+ * time enters its function with `to` as the argument. */
+static inline __attribute__((always_inline)) void coil__context_swap(struct coil__context *from,
+                                                                     struct coil__context *to)
+{
+    coil__shadow_before(from, to);
+    __asm__ volatile("leaq 1f(%%rip), %%rax\n\t"
+                     "movq %%rsp, 0(%%rdi)\n\t"
+                     "movq %%rbp, 8(%%rdi)\n\t"
+                     "movq %%rax, 16(%%rdi)\n\t"
+                     "movq 0(%%rsi), %%rsp\n\t"
+                     "movq 8(%%rsi), %%rbp\n\t"
+                     "movq %%rsi, %%rdi\n\t"
+                     "jmpq *16(%%rsi)\n\t"
+                     "1:\tendbr64\n\t"
+                     : "+D"(from), "+S"(to)
+                     :
+                     : COIL__CONTEXT_CLOBBERS);
+}
+
+#endif

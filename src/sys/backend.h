@@ -1,0 +1,126 @@
+/* backend.h - the seam between the loop and the operating system.
+ *
+ * A backend starts operations, waits, and completes them; it knows no tasks and no timers. There
+ * are three: io_uring, epoll, and a simulated one with a virtual clock and an in-memory network.
+ * Sockets are opened, named and closed through the backend as well, because the simulated ones
+ * are no descriptors of the system.
+ *
+ * Contract, the same for all:
+ *   - submit: 0, the operation will be completed later, from wait; 1, it is done at once with its
+ *     result in op->result and no callback; or a negative error, and it was not started.
+ *   - cancel: the operation will still be completed, with its result or with -ECANCELED, from
+ *     wait. May be called again; the second call does nothing.
+ *   - wait: sends what was submitted, waits for at most timeout_ns (0: does not wait; negative is
+ *     not allowed; COIL_NEVER: no limit) for a completion or a wake, and calls coil__op_complete
+ *     for all that is there. Callbacks may submit and cancel.
+ *   - wake: makes a wait that runs now, or the next one, return. From any thread, any number.
+ *   - adopt: says that fd will be closed only after release. A backend may keep it registered.
+ */
+#ifndef COIL__SYS_BACKEND_H
+#define COIL__SYS_BACKEND_H
+
+#include <coil/op.h>
+
+enum coil__op_kind {
+    COIL__OP_NONE,
+    COIL__OP_POLL,
+    COIL__OP_READ,
+    COIL__OP_WRITE,
+    COIL__OP_READV,
+    COIL__OP_WRITEV,
+    COIL__OP_RECV,
+    COIL__OP_SEND,
+    COIL__OP_RECVMSG,
+    COIL__OP_SENDMSG,
+    COIL__OP_ACCEPT,
+    COIL__OP_CONNECT,
+};
+
+enum coil__op_state {
+    COIL__OP_IDLE,
+    COIL__OP_QUEUED,     /* waits inside the backend, the kernel does not know it */
+    COIL__OP_PENDING,    /* the kernel works on it */
+    COIL__OP_CANCELLING, /* as above, and was asked to end */
+};
+
+/* Internal flag in op->flags_ of recv: data is unlikely to be there yet. Outside MSG_*'s range. */
+#define COIL__MSG_EXPECT_WAIT 0x01000000
+
+struct coil__backend;
+
+struct coil__backend_class {
+    const char *name;
+    int (*submit)(struct coil__backend *backend, struct coil_op *op);
+    void (*cancel)(struct coil__backend *backend, struct coil_op *op);
+    int (*wait)(struct coil__backend *backend, int64_t timeout_ns);
+    int64_t (*get_now)(struct coil__backend *backend);
+    void (*wake)(struct coil__backend *backend);
+    /* Readable when wait(0) has something to do; timers excepted. Negative: has none. */
+    int (*get_fd)(struct coil__backend *backend);
+    int (*adopt)(struct coil__backend *backend, int fd);
+    void (*release)(struct coil__backend *backend, int fd);
+    /* In the child of a fork: gives up what is shared with the parent without disturbing it. */
+    void (*close)(struct coil__backend *backend, bool in_forked_child);
+};
+
+/* The system calls on sockets. All return >= 0 or -errno, and none waits. */
+struct coil__net_class {
+    int (*socket)(struct coil__backend *backend, int domain, int type, int protocol);
+    int (*bind)(struct coil__backend *backend, int fd, const struct sockaddr *addr, socklen_t size);
+    int (*listen)(struct coil__backend *backend, int fd, int backlog);
+    int (*shutdown)(struct coil__backend *backend, int fd, int how);
+    int (*close)(struct coil__backend *backend, int fd);
+    int (*get_name)(struct coil__backend *backend, int fd, bool peer, struct sockaddr *addr,
+                    socklen_t *size);
+    int (*set_option)(struct coil__backend *backend, int fd, int level, int name, const void *value,
+                      socklen_t size);
+    int (*get_option)(struct coil__backend *backend, int fd, int level, int name, void *value,
+                      socklen_t *size);
+    /* Does what the operation says, now; -EAGAIN where that would wait. */
+    ssize_t (*attempt)(struct coil__backend *backend, struct coil_op *op);
+};
+
+struct coil__backend {
+    const struct coil__backend_class *class;
+    const struct coil__net_class *net;
+    unsigned in_flight; /* submitted and not completed, kept by the backend */
+    bool is_simulated;  /* ready tasks are drawn in an order of the seed's, polls never elided */
+    /* Jobs in threads that will end in a wake; kept by the loop. While there are any, the
+     * simulated backend waits in real time instead of moving its clock ahead of them. */
+    unsigned external;
+    /* A number below bound (> 0) of the seed's sequence. NULL: the backend is a real one. */
+    uint64_t (*draw)(struct coil__backend *backend, uint64_t bound);
+};
+
+/* What goes wrong in the simulated network, drawn from the seed. All-zero: nothing does. The
+ * last three are probabilities in 1/65536. AF_UNIX knows no latency. */
+struct coil__sim_faults {
+    int64_t latency_min_ns;   /* from send to arrival, in order per direction; */
+    int64_t latency_max_ns;   /* a connect takes two of them. At least latency_min_ns */
+    uint16_t short_transfers; /* a send or receive moves a part only */
+    uint16_t spurious_again;  /* net->attempt says -EAGAIN without a reason */
+    uint16_t resets;          /* a send or receive finds the connection reset, for both ends */
+};
+
+struct coil__backend_config {
+    const char *name;      /* "uring", "epoll", "sim"; NULL: the best there is */
+    uint64_t seed;         /* simulated only */
+    struct coil__sim_faults faults; /* simulated only */
+};
+
+/* Opens a backend. `config->name` unknown or not to be had: -COIL_EBACKEND. With no name, io_uring
+ * where the kernel allows it, else epoll. */
+int coil__backend_open(const struct coil__backend_config *config, struct coil__backend **ret_backend);
+
+int coil__uring_open(const struct coil__backend_config *config, struct coil__backend **ret_backend);
+int coil__epoll_open(const struct coil__backend_config *config, struct coil__backend **ret_backend);
+int coil__sim_open(const struct coil__backend_config *config, struct coil__backend **ret_backend);
+
+/* Ends an operation: sets the result, makes it idle, calls its callback. Called by backends. */
+void coil__op_complete(struct coil_op *op, ssize_t result);
+
+/* The real system calls. */
+extern const struct coil__net_class coil__net_os;
+ssize_t coil__os_attempt(struct coil__backend *backend, struct coil_op *op);
+
+#endif

@@ -1,0 +1,464 @@
+/* backend_epoll.c - the epoll backend: readiness from the kernel, the calls made here.
+ *
+ * A table, indexed by descriptor, holds the operations that wait on each. Two kinds of entry:
+ *   - plain: whoever owns the descriptor may close it at any time behind our back, so the kernel
+ *     is asked anew for each wait (EPOLLONESHOT, re-armed by EPOLL_CTL_MOD; a descriptor that was
+ *     closed and opened again is noticed by ENOENT and added);
+ *   - adopted: it is closed only after `release`, so it is registered once, edge-triggered in
+ *     both directions, and readiness is remembered here until a call comes up short.
+ * Operations of one direction are served in order. Descriptors that epoll refuses (regular files)
+ * are always ready: their calls are made at once.
+ */
+#include "base/check.h"
+#include "base/list.h"
+#include "base/memory.h"
+#include "sys/backend.h"
+#include "sys/clock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { MAX_EVENTS = 512, CHUNK = 128, READ_SIDE = 0, WRITE_SIDE = 1 };
+
+/* The poll events that make a side ready. */
+#define READ_EVENTS (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)
+#define WRITE_EVENTS (EPOLLOUT | EPOLLHUP | EPOLLERR)
+
+struct entry {
+    struct coil__list ops[2]; /* of coil_op.link_, by side; heads are initialised on first use */
+    uint32_t armed;           /* plain: the events the kernel will report once */
+    bool is_used;             /* the heads are initialised */
+    bool is_adopted;
+    bool is_ready[2]; /* adopted: an edge came and no call has come up short since */
+};
+
+struct epoll {
+    struct coil__backend base;
+    int fd;
+    int wake_fd;
+    struct entry **chunks; /* of CHUNK entries each, allocated on first use */
+    size_t chunk_count;
+    struct coil__list done; /* of coil_op.link_: finished or cancelled, completed by wait */
+};
+
+static struct epoll *epoll_of(struct coil__backend *backend)
+{
+    return COIL__CONTAINER(backend, struct epoll, base);
+}
+
+static struct coil_op *op_of(struct coil__list *link)
+{
+    return COIL__CONTAINER(link, struct coil_op, link_);
+}
+
+static struct entry *find_entry(const struct epoll *e, int fd)
+{
+    size_t chunk = (size_t)fd / CHUNK;
+
+    if (fd < 0 || chunk >= e->chunk_count || !e->chunks[chunk]) {
+        return NULL;
+    }
+    return &e->chunks[chunk][fd % CHUNK];
+}
+
+/* The entry of fd, made if need be; NULL when out of memory. */
+static struct entry *get_entry(struct epoll *e, int fd)
+{
+    size_t chunk = (size_t)fd / CHUNK;
+    struct entry *entry;
+
+    if (chunk >= e->chunk_count) {
+        size_t count = (chunk + 1) * 2;
+        struct entry **chunks = coil__realloc_array(e->chunks, count, sizeof *chunks);
+
+        if (!chunks) {
+            return NULL;
+        }
+        for (size_t i = e->chunk_count; i < count; i++) {
+            chunks[i] = NULL;
+        }
+        e->chunks = chunks;
+        e->chunk_count = count;
+    }
+    if (!e->chunks[chunk]) {
+        e->chunks[chunk] = coil__calloc(CHUNK, sizeof **e->chunks);
+        if (!e->chunks[chunk]) {
+            return NULL;
+        }
+    }
+    entry = &e->chunks[chunk][fd % CHUNK];
+    if (!entry->is_used) {
+        coil__list_init(&entry->ops[READ_SIDE]);
+        coil__list_init(&entry->ops[WRITE_SIDE]);
+        entry->is_used = true;
+    }
+    return entry;
+}
+
+static int side_of(const struct coil_op *op)
+{
+    switch (op->kind_) {
+    case COIL__OP_POLL:
+        return op->flags_ & POLLOUT && !(op->flags_ & (POLLIN | POLLPRI)) ? WRITE_SIDE : READ_SIDE;
+    case COIL__OP_WRITE:
+    case COIL__OP_WRITEV:
+    case COIL__OP_SEND:
+    case COIL__OP_SENDMSG:
+    case COIL__OP_CONNECT:
+        return WRITE_SIDE;
+    default:
+        return READ_SIDE;
+    }
+}
+
+static uint32_t events_of(const struct coil_op *op)
+{
+    if (op->kind_ == COIL__OP_POLL) {
+        return (uint32_t)op->flags_ & (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP);
+    }
+    return side_of(op) == WRITE_SIDE ? EPOLLOUT : EPOLLIN;
+}
+
+static uint32_t wanted_events(const struct entry *entry)
+{
+    uint32_t events = 0;
+
+    for (int side = READ_SIDE; side <= WRITE_SIDE; side++) {
+        COIL__LIST_FOREACH(&entry->ops[side], link) {
+            events |= events_of(op_of(link));
+        }
+    }
+    return events;
+}
+
+static int control(struct epoll *e, int what, int fd, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.fd = fd};
+
+    return epoll_ctl(e->fd, what, fd, &event) < 0 ? -errno : 0;
+}
+
+/* Asks the kernel for one report of `events` on a plain descriptor. */
+static int arm(struct epoll *e, struct entry *entry, int fd, uint32_t events)
+{
+    int rc = control(e, EPOLL_CTL_MOD, fd, events | EPOLLONESHOT);
+
+    if (rc == -ENOENT) {
+        rc = control(e, EPOLL_CTL_ADD, fd, events | EPOLLONESHOT);
+    }
+    if (rc == 0) {
+        entry->armed = events;
+    }
+    return rc;
+}
+
+/* Makes the call of an operation whose side is ready. Returns false when it must wait on. */
+static bool try_op(struct epoll *e, struct entry *entry, struct coil_op *op)
+{
+    ssize_t result = coil__os_attempt(&e->base, op);
+    bool moves_bytes = op->kind_ == COIL__OP_RECV || op->kind_ == COIL__OP_SEND;
+
+    if (result == -EAGAIN) {
+        entry->is_ready[side_of(op)] = false;
+        return false;
+    }
+    if (moves_bytes && result > 0 && (size_t)result < op->size_) {
+        entry->is_ready[side_of(op)] = false; /* a short transfer: the next edge will tell */
+    }
+    op->result = result;
+    return true;
+}
+
+/* Regular files: epoll does not take them, and their calls do not wait. */
+static int do_at_once(struct epoll *e, struct coil_op *op)
+{
+    ssize_t result = coil__os_attempt(&e->base, op);
+
+    op->result = result == -EAGAIN && op->kind_ == COIL__OP_POLL ? 0 : result;
+    return 1;
+}
+
+static int submit_adopted(struct epoll *e, struct entry *entry, struct coil_op *op)
+{
+    int side = side_of(op);
+    bool is_first = coil__list_is_empty(&entry->ops[side]);
+
+    if (is_first && (entry->is_ready[side] || op->kind_ == COIL__OP_POLL) &&
+        try_op(e, entry, op)) {
+        return 1;
+    }
+    coil__list_push_tail(&entry->ops[side], &op->link_);
+    op->state_ = COIL__OP_PENDING;
+    e->base.in_flight++;
+    return 0;
+}
+
+static int epoll_submit(struct coil__backend *backend, struct coil_op *op)
+{
+    struct epoll *e = epoll_of(backend);
+    struct entry *entry;
+    int rc;
+
+    if (op->fd_ < 0) {
+        return -EBADF;
+    }
+    entry = get_entry(e, op->fd_);
+    if (!entry) {
+        return -ENOMEM;
+    }
+    if (entry->is_adopted) {
+        return submit_adopted(e, entry, op);
+    }
+    if (op->kind_ == COIL__OP_CONNECT) {
+        ssize_t result = coil__os_attempt(backend, op); /* a connect must be begun to be waited for */
+
+        if (result != -EAGAIN) {
+            op->result = result;
+            return 1;
+        }
+    }
+    coil__list_push_tail(&entry->ops[side_of(op)], &op->link_);
+    rc = arm(e, entry, op->fd_, wanted_events(entry));
+    if (rc < 0) {
+        coil__list_remove(&op->link_);
+        return rc == -EPERM ? do_at_once(e, op) : rc;
+    }
+    op->state_ = COIL__OP_PENDING;
+    e->base.in_flight++;
+    return 0;
+}
+
+static void finish_later(struct epoll *e, struct coil_op *op, ssize_t result)
+{
+    coil__list_remove(&op->link_);
+    op->result = result;
+    coil__list_push_tail(&e->done, &op->link_);
+}
+
+static void epoll_cancel(struct coil__backend *backend, struct coil_op *op)
+{
+    if (op->state_ != COIL__OP_PENDING) {
+        return;
+    }
+    op->state_ = COIL__OP_CANCELLING;
+    finish_later(epoll_of(backend), op, -ECANCELED);
+}
+
+/* Serves one side of a descriptor in order, as far as the calls succeed. */
+static void serve_side(struct epoll *e, struct entry *entry, int side, uint32_t events)
+{
+    COIL__LIST_FOREACH_SAFE(&entry->ops[side], link) {
+        struct coil_op *op = op_of(link);
+
+        if (op->kind_ == COIL__OP_POLL) {
+            uint32_t wanted = (uint32_t)op->flags_ | EPOLLERR | EPOLLHUP;
+
+            if (events & wanted) {
+                finish_later(e, op, (ssize_t)(events & wanted));
+            }
+        } else if (try_op(e, entry, op)) {
+            finish_later(e, op, op->result);
+        } else {
+            break;
+        }
+    }
+}
+
+static void dispatch(struct epoll *e, int fd, uint32_t events)
+{
+    struct entry *entry = find_entry(e, fd);
+
+    if (!entry || !entry->is_used) {
+        return;
+    }
+    entry->is_ready[READ_SIDE] |= (events & READ_EVENTS) != 0;
+    entry->is_ready[WRITE_SIDE] |= (events & WRITE_EVENTS) != 0;
+    entry->armed = 0;
+    if (events & READ_EVENTS) {
+        serve_side(e, entry, READ_SIDE, events);
+    }
+    if (events & WRITE_EVENTS) {
+        serve_side(e, entry, WRITE_SIDE, events);
+    }
+    if (!entry->is_adopted) {
+        uint32_t wanted = wanted_events(entry);
+        int rc = wanted ? arm(e, entry, fd, wanted) : 0;
+
+        for (int side = READ_SIDE; rc < 0 && side <= WRITE_SIDE; side++) {
+            COIL__LIST_FOREACH_SAFE(&entry->ops[side], link) {
+                finish_later(e, op_of(link), rc);
+            }
+        }
+    }
+}
+
+static void complete_done(struct epoll *e)
+{
+    struct coil__list list;
+    struct coil__list *link;
+
+    coil__list_init(&list);
+    coil__list_splice_tail(&list, &e->done);
+    while ((link = coil__list_pop_head(&list))) {
+        struct coil_op *op = op_of(link);
+
+        e->base.in_flight--;
+        coil__op_complete(op, op->result);
+    }
+}
+
+/* epoll_wait counts in milliseconds: rounds up, so that a timer is due when it returns. */
+static int milliseconds(int64_t timeout_ns)
+{
+    int64_t ms;
+
+    if (timeout_ns == COIL_NEVER) {
+        return -1;
+    }
+    ms = timeout_ns / COIL_MSEC + (timeout_ns % COIL_MSEC != 0);
+    return ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+
+static int wait_for_events(struct epoll *e, struct epoll_event *events, int64_t timeout_ns)
+{
+    int count;
+
+    if (timeout_ns > 0 && timeout_ns < 100 * COIL_MSEC) {
+        struct timespec ts = {.tv_nsec = (long)timeout_ns};
+
+        count = epoll_pwait2(e->fd, events, MAX_EVENTS, &ts, NULL);
+        if (count >= 0 || errno != ENOSYS) {
+            return count < 0 ? -errno : count;
+        }
+    }
+    count = epoll_wait(e->fd, events, MAX_EVENTS, milliseconds(timeout_ns));
+    return count < 0 ? -errno : count;
+}
+
+static int epoll_wait_(struct coil__backend *backend, int64_t timeout_ns)
+{
+    struct epoll *e = epoll_of(backend);
+    struct epoll_event events[MAX_EVENTS];
+    int count = wait_for_events(e, events, coil__list_is_empty(&e->done) ? timeout_ns : 0);
+
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.fd != e->wake_fd) { /* edge-triggered: nothing to read there */
+            dispatch(e, events[i].data.fd, events[i].events);
+        }
+    }
+    complete_done(e);
+    return count < 0 && count != -EINTR ? count : 0;
+}
+
+static int64_t epoll_get_now(struct coil__backend *backend)
+{
+    (void)backend;
+    return coil__clock_now();
+}
+
+static void epoll_wake(struct coil__backend *backend)
+{
+    uint64_t one = 1;
+
+    if (write(epoll_of(backend)->wake_fd, &one, sizeof one) < 0) {
+        return; /* only when the counter is full, after 2^64 wakes */
+    }
+}
+
+static int epoll_get_fd(struct coil__backend *backend)
+{
+    return epoll_of(backend)->fd;
+}
+
+static int epoll_adopt(struct coil__backend *backend, int fd)
+{
+    struct epoll *e = epoll_of(backend);
+    struct entry *entry = get_entry(e, fd);
+    uint32_t events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    int rc;
+
+    if (!entry) {
+        return -ENOMEM;
+    }
+    rc = control(e, EPOLL_CTL_ADD, fd, events);
+    if (rc == -EEXIST) {
+        rc = control(e, EPOLL_CTL_MOD, fd, events);
+    }
+    if (rc == 0) {
+        entry->is_adopted = true;
+        entry->is_ready[READ_SIDE] = false;
+        entry->is_ready[WRITE_SIDE] = false;
+    }
+    return rc;
+}
+
+static void epoll_release(struct coil__backend *backend, int fd)
+{
+    struct epoll *e = epoll_of(backend);
+    struct entry *entry = find_entry(e, fd);
+
+    if (entry && entry->is_adopted) {
+        entry->is_adopted = false;
+        control(e, EPOLL_CTL_DEL, fd, 0);
+    }
+}
+
+static void epoll_close(struct coil__backend *backend, bool in_forked_child)
+{
+    struct epoll *e = epoll_of(backend);
+
+    (void)in_forked_child; /* closing the child's copies leaves the parent's registrations alone */
+    for (size_t i = 0; i < e->chunk_count; i++) {
+        coil__free(e->chunks[i]);
+    }
+    coil__free(e->chunks);
+    close(e->wake_fd);
+    close(e->fd);
+    coil__free(e);
+}
+
+static const struct coil__backend_class epoll_class = {
+    .name = "epoll",
+    .submit = epoll_submit,
+    .cancel = epoll_cancel,
+    .wait = epoll_wait_,
+    .get_now = epoll_get_now,
+    .wake = epoll_wake,
+    .get_fd = epoll_get_fd,
+    .adopt = epoll_adopt,
+    .release = epoll_release,
+    .close = epoll_close,
+};
+
+int coil__epoll_open(const struct coil__backend_config *config, struct coil__backend **ret_backend)
+{
+    struct epoll *e = coil__calloc(1, sizeof *e);
+    int rc;
+
+    (void)config;
+    if (!e) {
+        return -ENOMEM;
+    }
+    e->base.class = &epoll_class;
+    e->base.net = &coil__net_os;
+    coil__list_init(&e->done);
+    e->fd = epoll_create1(EPOLL_CLOEXEC);
+    e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    rc = e->fd < 0 || e->wake_fd < 0 ? -errno : control(e, EPOLL_CTL_ADD, e->wake_fd,
+                                                        EPOLLIN | EPOLLET);
+    if (rc < 0) {
+        if (e->fd >= 0) {
+            close(e->fd);
+        }
+        if (e->wake_fd >= 0) {
+            close(e->wake_fd);
+        }
+        coil__free(e);
+        return rc;
+    }
+    *ret_backend = &e->base;
+    return 0;
+}

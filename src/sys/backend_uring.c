@@ -1,0 +1,435 @@
+/* backend_uring.c - the io_uring backend: every operation is one submission queue entry.
+ *
+ * The ring belongs to one thread (SINGLE_ISSUER) and runs the kernel's completion work only when
+ * asked to (DEFER_TASKRUN), so submissions and completions of one iteration share one system
+ * call. An operation's address is its user_data; the low values below FIRST_OP are the backend's.
+ *
+ * Invariants:
+ *   - an operation in state PENDING or CANCELLING has exactly one entry or poll in the kernel;
+ *   - one in state QUEUED stands in `backlog`: the submission queue was full;
+ *   - where the kernel answers -EAGAIN (a descriptor with O_NONBLOCK that has no poll of its
+ *     own), a poll takes the operation's place and the operation is then issued again;
+ *   - cancels that found no room stand in `cancels`, and go out before the next wait.
+ */
+#include "base/check.h"
+#include "base/list.h"
+#include "base/memory.h"
+#include "sys/backend.h"
+#include "sys/clock.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { SQ_ENTRIES = 1024, CQ_ENTRIES = 4096 };
+
+/* user_data of entries that are not an operation's. */
+enum { TAG_IGNORE = 0, TAG_WAKE = 1, FIRST_OP = 8 };
+
+/* Newer than the headers of some systems. */
+#ifndef IORING_SETUP_SINGLE_ISSUER
+#define IORING_SETUP_SINGLE_ISSUER (1U << 12)
+#endif
+#ifndef IORING_SETUP_DEFER_TASKRUN
+#define IORING_SETUP_DEFER_TASKRUN (1U << 13)
+#endif
+
+#define POLL_TAKES_PLACE ((uintptr_t)1) /* low bit of user_data: a poll in place of the op */
+
+struct uring {
+    struct coil__backend base;
+    struct io_uring ring;
+    struct coil__list backlog; /* of coil_op.link_: not yet in the submission queue */
+    struct coil__list cancels; /* of coil_op.link_: cancel not yet in the submission queue */
+    int wake_fd;               /* eventfd, polled by the ring */
+    bool wake_armed;
+};
+
+static struct uring *uring_of(struct coil__backend *backend)
+{
+    return COIL__CONTAINER(backend, struct uring, base);
+}
+
+static struct coil_op *op_of(struct coil__list *link)
+{
+    return COIL__CONTAINER(link, struct coil_op, link_);
+}
+
+/* NULL when the queue is full and the kernel takes nothing now (its completion queue is full). */
+static struct io_uring_sqe *get_sqe(struct uring *u)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+
+    if (COIL__UNLIKELY(!sqe)) {
+        io_uring_submit(&u->ring);
+        sqe = io_uring_get_sqe(&u->ring);
+    }
+    return sqe;
+}
+
+static void prepare_recv(struct io_uring_sqe *sqe, const struct coil_op *op)
+{
+    io_uring_prep_recv(sqe, op->fd_, op->buf_, op->size_, op->flags_ & ~COIL__MSG_EXPECT_WAIT);
+    if (op->flags_ & COIL__MSG_EXPECT_WAIT) {
+        sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
+    }
+}
+
+static void prepare(struct io_uring_sqe *sqe, const struct coil_op *op)
+{
+    int flags = op->flags_;
+
+    switch (op->kind_) {
+    case COIL__OP_POLL:
+        io_uring_prep_poll_add(sqe, op->fd_, (unsigned)flags);
+        break;
+    case COIL__OP_READ:
+        io_uring_prep_read(sqe, op->fd_, op->buf_, (unsigned)op->size_, (uint64_t)op->offset_);
+        break;
+    case COIL__OP_WRITE:
+        io_uring_prep_write(sqe, op->fd_, op->buf_, (unsigned)op->size_, (uint64_t)op->offset_);
+        break;
+    case COIL__OP_READV:
+        io_uring_prep_readv(sqe, op->fd_, op->buf_, (unsigned)op->size_, (uint64_t)op->offset_);
+        break;
+    case COIL__OP_WRITEV:
+        io_uring_prep_writev(sqe, op->fd_, op->buf_, (unsigned)op->size_, (uint64_t)op->offset_);
+        break;
+    case COIL__OP_RECV:
+        prepare_recv(sqe, op);
+        break;
+    case COIL__OP_SEND:
+        io_uring_prep_send(sqe, op->fd_, op->buf_, op->size_, flags | MSG_NOSIGNAL);
+        break;
+    case COIL__OP_RECVMSG:
+        io_uring_prep_recvmsg(sqe, op->fd_, op->buf_, (unsigned)flags);
+        break;
+    case COIL__OP_SENDMSG:
+        io_uring_prep_sendmsg(sqe, op->fd_, op->buf_, (unsigned)flags | MSG_NOSIGNAL);
+        break;
+    case COIL__OP_ACCEPT:
+        io_uring_prep_accept(sqe, op->fd_, op->buf_, (socklen_t *)(intptr_t)op->offset_, flags);
+        break;
+    default:
+        io_uring_prep_connect(sqe, op->fd_, op->buf_, (socklen_t)op->size_);
+        break;
+    }
+}
+
+static void issue(struct uring *u, struct coil_op *op)
+{
+    struct io_uring_sqe *sqe = get_sqe(u);
+
+    if (COIL__UNLIKELY(!sqe)) {
+        op->state_ = COIL__OP_QUEUED;
+        coil__list_push_tail(&u->backlog, &op->link_);
+        return;
+    }
+    prepare(sqe, op);
+    io_uring_sqe_set_data64(sqe, (uintptr_t)op);
+    op->state_ = COIL__OP_PENDING;
+}
+
+static int uring_submit(struct coil__backend *backend, struct coil_op *op)
+{
+    struct uring *u = uring_of(backend);
+
+    /* Lengths are 32 bits wide in the ring; a longer request is a short transfer. */
+    if (op->size_ > INT32_MAX && op->kind_ != COIL__OP_READV && op->kind_ != COIL__OP_WRITEV) {
+        op->size_ = INT32_MAX;
+    }
+    issue(u, op);
+    backend->in_flight++;
+    return 0;
+}
+
+/* Both the operation and a poll in its place are asked: only one of them is there. */
+static bool send_cancel(struct uring *u, struct coil_op *op)
+{
+    struct io_uring_sqe *sqe;
+
+    for (uintptr_t bit = 0; bit <= POLL_TAKES_PLACE; bit++) {
+        sqe = get_sqe(u);
+        if (!sqe) {
+            return false;
+        }
+        io_uring_prep_cancel64(sqe, (uintptr_t)op | bit, 0);
+        io_uring_sqe_set_data64(sqe, TAG_IGNORE);
+    }
+    return true;
+}
+
+static void uring_cancel(struct coil__backend *backend, struct coil_op *op)
+{
+    struct uring *u = uring_of(backend);
+
+    if (op->state_ == COIL__OP_CANCELLING) {
+        return;
+    }
+    if (op->state_ == COIL__OP_QUEUED) {
+        coil__list_remove(&op->link_);
+    } else if (send_cancel(u, op)) {
+        op->state_ = COIL__OP_CANCELLING;
+        return;
+    }
+    op->state_ = op->state_ == COIL__OP_QUEUED ? COIL__OP_QUEUED : COIL__OP_CANCELLING;
+    coil__list_push_tail(&u->cancels, &op->link_);
+}
+
+/* The kernel would not wait for this descriptor by itself: poll it, then issue again. */
+static void poll_in_place(struct uring *u, struct coil_op *op)
+{
+    bool is_write = op->kind_ == COIL__OP_WRITE || op->kind_ == COIL__OP_WRITEV ||
+                    op->kind_ == COIL__OP_SEND || op->kind_ == COIL__OP_SENDMSG ||
+                    op->kind_ == COIL__OP_CONNECT;
+    struct io_uring_sqe *sqe = get_sqe(u);
+
+    if (!sqe) {
+        op->state_ = COIL__OP_QUEUED;
+        coil__list_push_tail(&u->backlog, &op->link_);
+        return;
+    }
+    io_uring_prep_poll_add(sqe, op->fd_, is_write ? POLLOUT : POLLIN);
+    io_uring_sqe_set_data64(sqe, (uintptr_t)op | POLL_TAKES_PLACE);
+}
+
+static void complete(struct uring *u, uint64_t data, int res)
+{
+    struct coil_op *op = (struct coil_op *)(uintptr_t)(data & ~(uint64_t)POLL_TAKES_PLACE);
+    bool was_poll = data & POLL_TAKES_PLACE;
+
+    if (op->state_ != COIL__OP_CANCELLING) {
+        if (was_poll && res >= 0) {
+            issue(u, op);
+            return;
+        }
+        if (res == -EAGAIN && op->kind_ != COIL__OP_POLL) {
+            poll_in_place(u, op);
+            return;
+        }
+    } else {
+        if (was_poll || res == -EINTR || res == -EAGAIN) {
+            res = -ECANCELED;
+        }
+        coil__list_remove(&op->link_); /* from `cancels`, if that is where it stands */
+    }
+    u->base.in_flight--;
+    coil__op_complete(op, res);
+}
+
+static void arm_wake(struct uring *u)
+{
+    struct io_uring_sqe *sqe = get_sqe(u);
+
+    if (sqe) {
+        io_uring_prep_poll_multishot(sqe, u->wake_fd, POLLIN);
+        io_uring_sqe_set_data64(sqe, TAG_WAKE);
+        u->wake_armed = true;
+    }
+}
+
+/* Hands the completions that are there to their owners; those may submit meanwhile. Bounded by
+ * what the queue holds when it begins, so that a flood cannot keep the loop here. */
+static void harvest(struct uring *u)
+{
+    unsigned left = io_uring_cq_ready(&u->ring);
+
+    while (left-- > 0) {
+        struct io_uring_cqe *cqe;
+        struct io_uring_cqe copy;
+
+        if (io_uring_peek_cqe(&u->ring, &cqe) < 0) {
+            break;
+        }
+        copy = *cqe;
+        io_uring_cqe_seen(&u->ring, cqe);
+        if (copy.user_data >= FIRST_OP) {
+            complete(u, copy.user_data, copy.res);
+        } else if (copy.user_data == TAG_WAKE) {
+            /* An edge per write: the counter need not be read, and never fills up. */
+            u->wake_armed = copy.flags & IORING_CQE_F_MORE;
+        }
+    }
+}
+
+static void flush_queues(struct uring *u)
+{
+    struct coil__list list;
+    struct coil__list *link;
+
+    coil__list_init(&list);
+    coil__list_splice_tail(&list, &u->cancels);
+    while ((link = coil__list_pop_head(&list))) {
+        struct coil_op *op = op_of(link);
+
+        if (op->state_ == COIL__OP_QUEUED) {
+            u->base.in_flight--;
+            coil__op_complete(op, -ECANCELED);
+        } else if (!send_cancel(u, op)) {
+            coil__list_push_tail(&u->cancels, link);
+        }
+    }
+    coil__list_splice_tail(&list, &u->backlog);
+    while ((link = coil__list_pop_head(&list))) {
+        issue(u, op_of(link));
+    }
+}
+
+static bool has_queued(const struct uring *u)
+{
+    return !coil__list_is_empty(&u->cancels) || !coil__list_is_empty(&u->backlog);
+}
+
+/* True when the kernel has something for us that is not yet in the completion queue. */
+static bool needs_enter(struct uring *u)
+{
+    unsigned flags = IO_URING_READ_ONCE(*u->ring.sq.kflags);
+
+    return io_uring_sq_ready(&u->ring) > 0 ||
+           (flags & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN));
+}
+
+static int uring_wait(struct coil__backend *backend, int64_t timeout_ns)
+{
+    struct uring *u = uring_of(backend);
+    struct io_uring_cqe *cqe;
+    int rc = 0;
+
+    if (COIL__UNLIKELY(has_queued(u))) {
+        flush_queues(u);
+        timeout_ns = has_queued(u) ? 0 : timeout_ns;
+    }
+    if (COIL__UNLIKELY(!u->wake_armed)) {
+        arm_wake(u);
+    }
+    if (timeout_ns == 0 || io_uring_cq_ready(&u->ring) > 0) {
+        if (needs_enter(u)) {
+            rc = io_uring_submit_and_get_events(&u->ring);
+        }
+    } else if (timeout_ns == COIL_NEVER) {
+        rc = io_uring_submit_and_wait(&u->ring, 1);
+    } else {
+        struct __kernel_timespec ts = {.tv_sec = timeout_ns / COIL_SEC,
+                                       .tv_nsec = timeout_ns % COIL_SEC};
+
+        rc = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, &ts, NULL);
+    }
+    harvest(u);
+    if (rc == -ETIME || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY) {
+        rc = 0; /* the last two: the kernel is short of room, and takes the rest next time */
+    }
+    return rc < 0 ? rc : 0;
+}
+
+static int64_t uring_get_now(struct coil__backend *backend)
+{
+    (void)backend;
+    return coil__clock_now();
+}
+
+static void uring_wake(struct coil__backend *backend)
+{
+    uint64_t one = 1;
+
+    if (write(uring_of(backend)->wake_fd, &one, sizeof one) < 0) {
+        return; /* only when the counter is full: then it is awake already */
+    }
+}
+
+static int uring_get_fd(struct coil__backend *backend)
+{
+    return uring_of(backend)->ring.ring_fd;
+}
+
+static int uring_adopt(struct coil__backend *backend, int fd)
+{
+    (void)backend;
+    (void)fd;
+    return 0;
+}
+
+static void uring_release(struct coil__backend *backend, int fd)
+{
+    (void)backend;
+    (void)fd;
+}
+
+static void uring_close(struct coil__backend *backend, bool in_forked_child)
+{
+    struct uring *u = uring_of(backend);
+
+    (void)in_forked_child; /* unmapping and closing the child's copies leaves the parent's alone */
+    io_uring_queue_exit(&u->ring);
+    close(u->wake_fd);
+    coil__free(u);
+}
+
+static const struct coil__backend_class uring_class = {
+    .name = "uring",
+    .submit = uring_submit,
+    .cancel = uring_cancel,
+    .wait = uring_wait,
+    .get_now = uring_get_now,
+    .wake = uring_wake,
+    .get_fd = uring_get_fd,
+    .adopt = uring_adopt,
+    .release = uring_release,
+    .close = uring_close,
+};
+
+/* From the best set of flags to the plainest; older kernels refuse the ones they do not know. */
+static int open_ring(struct io_uring *ring)
+{
+    static const unsigned flag_sets[] = {
+        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+        IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+        0,
+    };
+    const unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_FAST_POLL;
+    int rc = -EINVAL;
+
+    for (size_t i = 0; i < sizeof flag_sets / sizeof *flag_sets && rc == -EINVAL; i++) {
+        struct io_uring_params params = {.flags = flag_sets[i] | IORING_SETUP_CQSIZE,
+                                         .cq_entries = CQ_ENTRIES};
+
+        rc = io_uring_queue_init_params(SQ_ENTRIES, ring, &params);
+        if (rc == 0 && (params.features & needed) != needed) {
+            io_uring_queue_exit(ring);
+            return -ENOSYS;
+        }
+    }
+    return rc;
+}
+
+int coil__uring_open(const struct coil__backend_config *config, struct coil__backend **ret_backend)
+{
+    struct uring *u = coil__calloc(1, sizeof *u);
+    int rc;
+
+    (void)config;
+    if (!u) {
+        return -ENOMEM;
+    }
+    u->base.class = &uring_class;
+    u->base.net = &coil__net_os;
+    coil__list_init(&u->backlog);
+    coil__list_init(&u->cancels);
+    u->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (u->wake_fd < 0) {
+        rc = -errno;
+        goto fail;
+    }
+    rc = open_ring(&u->ring);
+    if (rc < 0) {
+        close(u->wake_fd);
+        goto fail;
+    }
+    io_uring_register_ring_fd(&u->ring); /* saves a look-up per enter; not needed to work */
+    *ret_backend = &u->base;
+    return 0;
+fail:
+    coil__free(u);
+    return rc;
+}

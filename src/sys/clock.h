@@ -1,0 +1,16 @@
+/* clock.h - the monotonic clock of the system, in nanoseconds. */
+#ifndef COIL__SYS_CLOCK_H
+#define COIL__SYS_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline int64_t coil__clock_now(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+#endif

@@ -1,0 +1,14 @@
+/* interrupt.h - SIGINT for a running loop: the first one sets a flag and wakes, the second one has
+ * its default effect again. */
+#ifndef COIL__SYS_INTERRUPT_H
+#define COIL__SYS_INTERRUPT_H
+
+#include "sys/backend.h"
+
+#include <stdatomic.h>
+
+/* Catches SIGINT if its disposition is the default and no other loop has it. False: left alone. */
+bool coil__interrupt_catch(atomic_bool *flag, struct coil__backend *backend);
+void coil__interrupt_release(void);
+
+#endif

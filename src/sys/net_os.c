@@ -1,0 +1,155 @@
+/* net_os.c - the real system calls on sockets and descriptors, behind backend.h.
+ *
+ * Each turns -1/errno into -errno and retries on EINTR. `attempt` is the one place that carries
+ * out an operation by a system call: both backends use it, epoll for everything, io_uring where
+ * a call is tried before it is queued. Sockets get MSG_DONTWAIT, so that blocking descriptors
+ * never block the loop; for the rest (pipes, terminals) the caller must know that it is ready.
+ */
+#include "sys/backend.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+#define RETRY(call)                                                                                \
+    (__extension__({                                                                               \
+        ssize_t result_;                                                                           \
+        do {                                                                                       \
+            result_ = (call);                                                                      \
+        } while (result_ < 0 && errno == EINTR);                                                   \
+        result_ < 0 ? -(ssize_t)errno : result_;                                                   \
+    }))
+
+static int os_socket(struct coil__backend *backend, int domain, int type, int protocol)
+{
+    (void)backend;
+    return (int)RETRY(socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+}
+
+static int os_bind(struct coil__backend *backend, int fd, const struct sockaddr *addr,
+                   socklen_t size)
+{
+    (void)backend;
+    return (int)RETRY(bind(fd, addr, size));
+}
+
+static int os_listen(struct coil__backend *backend, int fd, int backlog)
+{
+    (void)backend;
+    return (int)RETRY(listen(fd, backlog));
+}
+
+static int os_shutdown(struct coil__backend *backend, int fd, int how)
+{
+    (void)backend;
+    return (int)RETRY(shutdown(fd, how));
+}
+
+static int os_close(struct coil__backend *backend, int fd)
+{
+    (void)backend;
+    /* After EINTR the descriptor is closed on Linux: a retry could close somebody else's. */
+    return close(fd) < 0 && errno != EINTR ? -errno : 0;
+}
+
+static int os_get_name(struct coil__backend *backend, int fd, bool peer, struct sockaddr *addr,
+                       socklen_t *size)
+{
+    (void)backend;
+    if (peer) {
+        return (int)RETRY(getpeername(fd, addr, size));
+    }
+    return (int)RETRY(getsockname(fd, addr, size));
+}
+
+static int os_set_option(struct coil__backend *backend, int fd, int level, int name,
+                         const void *value, socklen_t size)
+{
+    (void)backend;
+    return (int)RETRY(setsockopt(fd, level, name, value, size));
+}
+
+static int os_get_option(struct coil__backend *backend, int fd, int level, int name, void *value,
+                         socklen_t *size)
+{
+    (void)backend;
+    return (int)RETRY(getsockopt(fd, level, name, value, size));
+}
+
+static ssize_t attempt_poll(const struct coil_op *op)
+{
+    struct pollfd pollfd = {.fd = op->fd_, .events = (short)op->flags_};
+    ssize_t rc = RETRY(poll(&pollfd, 1, 0));
+
+    if (rc <= 0) {
+        return rc < 0 ? rc : -EAGAIN;
+    }
+    return pollfd.revents & POLLNVAL ? -EBADF : pollfd.revents;
+}
+
+static ssize_t attempt_connect(const struct coil_op *op)
+{
+    ssize_t rc = RETRY(connect(op->fd_, op->buf_, (socklen_t)op->size_));
+
+    if (rc == -EINPROGRESS || rc == -EALREADY) {
+        return -EAGAIN;
+    }
+    return rc == -EISCONN ? 0 : rc;
+}
+
+static ssize_t attempt_file(const struct coil_op *op)
+{
+    bool has_offset = op->offset_ >= 0;
+
+    switch (op->kind_) {
+    case COIL__OP_READ:
+        return has_offset ? RETRY(pread(op->fd_, op->buf_, op->size_, op->offset_))
+                          : RETRY(read(op->fd_, op->buf_, op->size_));
+    case COIL__OP_WRITE:
+        return has_offset ? RETRY(pwrite(op->fd_, op->buf_, op->size_, op->offset_))
+                          : RETRY(write(op->fd_, op->buf_, op->size_));
+    case COIL__OP_READV:
+        return has_offset ? RETRY(preadv(op->fd_, op->buf_, (int)op->size_, op->offset_))
+                          : RETRY(readv(op->fd_, op->buf_, (int)op->size_));
+    default:
+        return has_offset ? RETRY(pwritev(op->fd_, op->buf_, (int)op->size_, op->offset_))
+                          : RETRY(writev(op->fd_, op->buf_, (int)op->size_));
+    }
+}
+
+ssize_t coil__os_attempt(struct coil__backend *backend, struct coil_op *op)
+{
+    int flags = (op->flags_ & ~COIL__MSG_EXPECT_WAIT) | MSG_DONTWAIT;
+
+    (void)backend;
+    switch (op->kind_) {
+    case COIL__OP_POLL:
+        return attempt_poll(op);
+    case COIL__OP_RECV:
+        return RETRY(recv(op->fd_, op->buf_, op->size_, flags));
+    case COIL__OP_SEND:
+        return RETRY(send(op->fd_, op->buf_, op->size_, flags | MSG_NOSIGNAL));
+    case COIL__OP_RECVMSG:
+        return RETRY(recvmsg(op->fd_, op->buf_, flags));
+    case COIL__OP_SENDMSG:
+        return RETRY(sendmsg(op->fd_, op->buf_, flags | MSG_NOSIGNAL));
+    case COIL__OP_ACCEPT:
+        return RETRY(accept4(op->fd_, op->buf_, (socklen_t *)(intptr_t)op->offset_, op->flags_));
+    case COIL__OP_CONNECT:
+        return attempt_connect(op);
+    default:
+        return attempt_file(op);
+    }
+}
+
+const struct coil__net_class coil__net_os = {
+    .socket = os_socket,
+    .bind = os_bind,
+    .listen = os_listen,
+    .shutdown = os_shutdown,
+    .close = os_close,
+    .get_name = os_get_name,
+    .set_option = os_set_option,
+    .get_option = os_get_option,
+    .attempt = coil__os_attempt,
+};

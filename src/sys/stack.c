@@ -1,0 +1,266 @@
+/* stack.c - see stack.h.
+ *
+ * A slab: one mapping of `count` stacks of `stride` bytes. Stacks below `fresh` have been handed
+ * out at least once and have their guard; those that are free form a list through next_free,
+ * kept outside of the stacks so that pages given back stay untouched.
+ */
+#include "sys/stack.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#if defined(COIL__HAVE_VALGRIND)
+#include <valgrind/valgrind.h>
+#else
+#define VALGRIND_STACK_REGISTER(low, high) 0
+#define VALGRIND_STACK_DEREGISTER(id) (void)(id)
+#endif
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+
+enum {
+    PAGE = 4096,
+    LINE = 64,
+    COLOURS = 24,
+    FIRST_SLAB_LOG2 = 20, /* 1 MiB */
+    LAST_SLAB_LOG2 = 26,  /* 64 MiB, or one stack if that is larger */
+    KEEP_FREE = 1024,
+};
+
+enum guard_mode { GUARD_UNKNOWN, GUARD_MADVISE, GUARD_MPROTECT };
+
+#define NONE UINT32_MAX
+
+struct coil__slab {
+    char *base;
+    size_t stride;
+    uint32_t count;
+    uint32_t fresh;     /* stacks from here on were never handed out */
+    uint32_t used;      /* handed out now */
+    uint32_t free_head; /* index, or NONE */
+    uint8_t class;
+    bool is_usable;     /* stands in pool->usable[class] */
+    bool is_touched;    /* its free stacks may hold pages */
+    struct coil__slab *next_usable;
+    struct coil__slab *next_all;
+    unsigned *valgrind_ids; /* NULL outside of Valgrind */
+    uint32_t next_free[];   /* by index: the next free stack, or NONE */
+};
+
+static int class_of(size_t size)
+{
+    int log2 = COIL__STACK_MIN_LOG2;
+
+    while (log2 <= COIL__STACK_MAX_LOG2 && ((size_t)1 << log2) < size) {
+        log2++;
+    }
+    return log2 - COIL__STACK_MIN_LOG2;
+}
+
+/* Slabs double in size from one to the next, so that a small program maps little. */
+static size_t slab_size(const struct coil__stack_pool *pool, size_t stride)
+{
+    int log2 = FIRST_SLAB_LOG2;
+    size_t size;
+
+    for (const struct coil__slab *s = pool->all; s && log2 < LAST_SLAB_LOG2; s = s->next_all) {
+        log2++;
+    }
+    size = (size_t)1 << log2;
+    return size < stride ? stride : size;
+}
+
+static int new_slab(struct coil__stack_pool *pool, int class)
+{
+    size_t stride = (size_t)1 << (class + COIL__STACK_MIN_LOG2);
+    size_t size = slab_size(pool, stride);
+    uint32_t count = (uint32_t)(size / stride);
+    struct coil__slab *slab = coil__calloc(1, sizeof *slab + count * sizeof slab->next_free[0]);
+
+    if (!slab) {
+        return -ENOMEM;
+    }
+    slab->base = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (slab->base == MAP_FAILED) {
+        coil__free(slab);
+        return -ENOMEM;
+    }
+    /* A huge page would make every stack cost 2 MiB. Refused where there are none: fine. */
+    madvise(slab->base, size, MADV_NOHUGEPAGE);
+    slab->stride = stride;
+    slab->count = count;
+    slab->free_head = NONE;
+    slab->class = (uint8_t)class;
+    slab->is_usable = true;
+    slab->next_usable = pool->usable[class];
+    pool->usable[class] = slab;
+    slab->next_all = pool->all;
+    pool->all = slab;
+    return 0;
+}
+
+/* Makes the lowest page of a stack fault. */
+static int install_guard(struct coil__stack_pool *pool, char *page)
+{
+    if (pool->guard_mode != GUARD_MPROTECT) {
+        if (madvise(page, PAGE, MADV_GUARD_INSTALL) == 0) {
+            pool->guard_mode = GUARD_MADVISE;
+            return 0;
+        }
+        if (pool->guard_mode == GUARD_MADVISE) {
+            return -ENOMEM;
+        }
+        pool->guard_mode = GUARD_MPROTECT;
+    }
+    if (mprotect(page, PAGE, PROT_NONE) < 0) {
+        pool->is_at_map_limit = errno == ENOMEM;
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static void fill_in(struct coil__slab *slab, uint32_t index, struct coil__stack *ret_stack)
+{
+    char *start = slab->base + index * slab->stride;
+
+    ret_stack->low = start + PAGE;
+    ret_stack->high = start + slab->stride - (index % COLOURS) * LINE;
+    ret_stack->slab = slab;
+    ret_stack->index = index;
+}
+
+static void tell_valgrind(struct coil__slab *slab, const struct coil__stack *stack)
+{
+#if defined(COIL__HAVE_VALGRIND)
+    if (!RUNNING_ON_VALGRIND) {
+        return;
+    }
+    if (!slab->valgrind_ids) {
+        slab->valgrind_ids = coil__calloc(slab->count, sizeof *slab->valgrind_ids);
+    }
+    if (slab->valgrind_ids) {
+        slab->valgrind_ids[stack->index] = (unsigned)VALGRIND_STACK_REGISTER(stack->low,
+                                                                             stack->high);
+    }
+#else
+    (void)slab;
+    (void)stack;
+#endif
+}
+
+static int take_fresh(struct coil__stack_pool *pool, struct coil__slab *slab,
+                      struct coil__stack *ret_stack)
+{
+    uint32_t index = slab->fresh;
+    int rc = install_guard(pool, slab->base + index * slab->stride);
+
+    if (rc < 0) {
+        return rc;
+    }
+    slab->fresh++;
+    fill_in(slab, index, ret_stack);
+    tell_valgrind(slab, ret_stack);
+    return 0;
+}
+
+int coil__stack_alloc(struct coil__stack_pool *pool, size_t size, struct coil__stack *ret_stack)
+{
+    int class = class_of(size);
+    struct coil__slab *slab;
+
+    if (class >= COIL__STACK_CLASSES) {
+        return -EINVAL;
+    }
+    if (!pool->usable[class]) {
+        int rc = new_slab(pool, class);
+
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    slab = pool->usable[class];
+    if (slab->free_head != NONE) {
+        fill_in(slab, slab->free_head, ret_stack);
+        slab->free_head = slab->next_free[ret_stack->index];
+        pool->free_touched -= pool->free_touched > 0;
+    } else {
+        int rc = take_fresh(pool, slab, ret_stack);
+
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    slab->used++;
+    slab->is_touched = true;
+    pool->used++;
+    if (slab->used == slab->count) {
+        pool->usable[class] = slab->next_usable;
+        slab->is_usable = false;
+    }
+    return 0;
+}
+
+void coil__stack_free(struct coil__stack_pool *pool, struct coil__slab *slab, uint32_t index)
+{
+    slab->next_free[index] = slab->free_head;
+    slab->free_head = index;
+    slab->used--;
+    pool->used--;
+    pool->free_touched++;
+    if (!slab->is_usable) {
+        slab->is_usable = true;
+        slab->next_usable = pool->usable[slab->class];
+        pool->usable[slab->class] = slab;
+    }
+    pool->wants_trim |= slab->used == 0;
+}
+
+void coil__stack_pool_trim(struct coil__stack_pool *pool)
+{
+    size_t limit = pool->keep_free ? pool->keep_free : KEEP_FREE;
+
+    pool->wants_trim = false;
+    for (struct coil__slab *s = pool->all; s && pool->free_touched > limit; s = s->next_all) {
+        if (s->used > 0 || !s->is_touched) {
+            continue;
+        }
+        /* The guards stay: they survive MADV_DONTNEED. */
+        madvise(s->base, s->fresh * s->stride, MADV_DONTNEED);
+        s->is_touched = false;
+        pool->free_touched -= pool->free_touched < s->fresh ? pool->free_touched : s->fresh;
+    }
+}
+
+size_t coil__slab_stride(const struct coil__slab *slab)
+{
+    return slab->stride;
+}
+
+void coil__stack_pool_deinit(struct coil__stack_pool *pool)
+{
+    struct coil__slab *slab = pool->all;
+
+    while (slab) {
+        struct coil__slab *next = slab->next_all;
+
+        for (uint32_t i = 0; slab->valgrind_ids && i < slab->fresh; i++) {
+            VALGRIND_STACK_DEREGISTER(slab->valgrind_ids[i]);
+        }
+        coil__free(slab->valgrind_ids);
+        munmap(slab->base, slab->count * slab->stride);
+        coil__free(slab);
+        slab = next;
+    }
+    *pool = (struct coil__stack_pool){0};
+}
+
+void coil__stack_pool_force_mprotect(struct coil__stack_pool *pool)
+{
+    pool->guard_mode = GUARD_MPROTECT;
+}

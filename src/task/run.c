@@ -1,0 +1,190 @@
+/* run.c - from main() into the first task and back.
+ *
+ * The end has an order: the first task ends; all others are cancelled and awaited; what nobody
+ * asked for is reported; then the loop goes. SIGINT reaches the first task as a cancel.
+ */
+#include "task/task.h"
+
+#include "sys/interrupt.h"
+
+#include <coil/run.h>
+
+#include <errno.h>
+
+#define MAIN_STACK (256 * 1024)
+
+struct run {
+    struct coil__owner owner;
+    struct coil_task *main; /* the handle; NULL once it has ended */
+    struct coil_loop *loop;
+    int rc;
+    bool was_interrupted;
+};
+
+static void main_done(struct coil__owner *owner, struct coil_task *task)
+{
+    struct run *run = COIL__CONTAINER(owner, struct run, owner);
+
+    run->rc = task->rc;
+    run->main = NULL;
+    run->loop->elisions_left = 0;
+}
+
+static void on_interrupt(void *user)
+{
+    struct run *run = user;
+
+    run->was_interrupted = true;
+    if (run->main) {
+        coil_cancel_because(run->main, "SIGINT");
+    }
+}
+
+static void cancel_all(struct coil_loop *loop)
+{
+    COIL__LIST_FOREACH_SAFE(&loop->tasks, link) {
+        coil__task_cancel(COIL__CONTAINER(link, struct coil_task, all_link), NULL,
+                          "the loop is closing");
+    }
+}
+
+static void report_unclaimed(struct coil_loop *loop)
+{
+    struct coil__list *link;
+
+    while ((link = coil__list_pop_head(&loop->unclaimed))) {
+        struct coil_task *task = COIL__CONTAINER(link, struct coil_task, all_link);
+        struct coil_report report = {
+            .message = "error of a task that was never awaited",
+            .error = task->rc,
+            .task_name = coil_task_name(coil__task_handle(task)),
+            .site = task->site,
+        };
+
+        if (task->rc < 0 && task->rc != -ECANCELED) {
+            coil__loop_report(loop, &report);
+        }
+        coil__task_free(task);
+    }
+}
+
+/* Tasks that start further tasks while they are cancelled have those cancelled as well. */
+static int end_all(struct coil_loop *loop)
+{
+    int rc = 0;
+
+    while (rc == 0 && loop->task_count > 0) {
+        cancel_all(loop);
+        rc = coil__loop_iterate(loop, COIL_NEVER);
+    }
+    if (rc == 0) {
+        report_unclaimed(loop);
+    }
+    return rc;
+}
+
+int coil__tasks_end(struct coil_loop *loop)
+{
+    int rc = coil__loop_enter(loop);
+
+    if (rc == 0) {
+        rc = end_all(loop);
+        coil__loop_leave(loop);
+    }
+    return rc;
+}
+
+static int run_main(struct run *run)
+{
+    struct coil_loop *loop = run->loop;
+    int rc = 0;
+    int end_rc;
+
+    while (rc == 0 && run->main && !loop->is_stopping) {
+        rc = coil__loop_iterate(loop, COIL_NEVER);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    if (run->main) {
+        run->rc = -COIL_ESTOPPED;
+    }
+    loop->is_stopping = false;
+    end_rc = end_all(loop);
+    return end_rc < 0 ? end_rc : run->rc;
+}
+
+static int start_main(struct run *run, const struct coil_run_options *options, coil_task_fn fn,
+                      void *arg)
+{
+    struct coil_task_options task_options = {
+        .name = "main",
+        .stack_size = options->main_stack_size ? options->main_stack_size : MAIN_STACK,
+    };
+
+    run->owner.child_done = main_done;
+    run->main = coil__task_create_in(run->loop, &task_options, fn, arg);
+    return run->main ? coil__task_adopt(run->main, &run->owner, 0) : -ENOMEM;
+}
+
+int coil_run_in(struct coil_loop *loop, const struct coil_run_options *options, coil_task_fn fn,
+                void *arg)
+{
+    static const struct coil_run_options defaults = {0};
+    struct run run = {.loop = loop};
+    bool has_sigint;
+    int rc;
+
+    options = options ? options : &defaults;
+    if (!fn || !loop) {
+        return -EINVAL;
+    }
+    rc = coil__loop_enter(loop);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = start_main(&run, options, fn, arg);
+    if (rc == 0) {
+        loop->on_interrupt = on_interrupt;
+        loop->on_interrupt_user = &run;
+        has_sigint = !options->ignore_sigint &&
+                     coil__interrupt_catch(&loop->is_interrupted, loop->backend);
+        rc = run_main(&run);
+        if (has_sigint) {
+            coil__interrupt_release();
+        }
+        loop->on_interrupt = NULL;
+    }
+    if (loop->is_forked) {
+        return -COIL_EFORKED; /* the thread's state is the child's own by now */
+    }
+    coil__loop_leave(loop);
+    return run.was_interrupted && rc == -ECANCELED ? -EINTR : rc;
+}
+
+int coil_run_with(const struct coil_run_options *options, coil_task_fn fn, void *arg)
+{
+    struct coil_loop *loop;
+    int free_rc;
+    int rc;
+
+    if (!fn) {
+        return -EINVAL;
+    }
+    if (coil__thread.loop) {
+        return -COIL_ENESTED;
+    }
+    rc = coil_loop_new(options ? &options->loop : NULL, &loop);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = coil_run_in(loop, options, fn, arg);
+    free_rc = rc == -COIL_EFORKED && loop->is_forked ? coil_loop_free_after_fork(loop)
+                                                      : coil_loop_free(loop);
+    return rc < 0 ? rc : free_rc < 0 ? free_rc : rc;
+}
+
+int coil_run(coil_task_fn fn, void *arg)
+{
+    return coil_run_with(NULL, fn, arg);
+}

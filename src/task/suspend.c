@@ -1,0 +1,169 @@
+/* suspend.c - how a task gives way and how it is woken.
+ *
+ * A suspending task takes whoever is next in this iteration and switches to it directly; the
+ * loop's own stack is entered only when a callback is next or the kernel must be asked. The
+ * switch is inlined here, so that each kind of wait is one call deep.
+ */
+#include "task/task.h"
+
+#include <errno.h>
+
+/* Goes on with whoever is next; returns when `self` is run again. */
+static inline __attribute__((always_inline)) void give_way(struct coil_task *self)
+{
+    struct coil_loop *loop = self->loop;
+    struct coil__ready *next = coil__loop_peek(loop);
+    struct coil__coro *target;
+
+    if (COIL__LIKELY(next && next->run == coil__task_run)) {
+        struct coil_task *task = COIL__CONTAINER(next, struct coil_task, ready);
+
+        coil__list_remove(&next->link);
+        if (task == self) {
+            loop->budget = COIL__BUDGET;
+            return;
+        }
+        coil__thread.task = task;
+        target = &task->coro;
+    } else {
+        coil__thread.task = NULL;
+        target = &loop->own;
+    }
+    loop->budget = COIL__BUDGET;
+    coil__coro_switch(&self->coro, target);
+}
+
+void coil__suspend(struct coil_task *self, struct coil__wait *wait)
+{
+    self->wait = wait;
+    give_way(self);
+}
+
+void coil__reschedule(struct coil_task *self)
+{
+    coil__loop_push(self->loop, &self->ready);
+    give_way(self);
+}
+
+void coil__task_wake(struct coil_task *task)
+{
+    task->wait = NULL;
+    coil__loop_push(task->loop, &task->ready);
+}
+
+int coil_yield(void)
+{
+    struct coil_task *self;
+    int rc = coil__begin(&self);
+
+    if (rc < 0) {
+        return rc;
+    }
+    coil__loop_push(self->loop, &self->ready);
+    give_way(self);
+    return COIL__UNLIKELY(self->cancel != NULL) ? coil__cancel_error(self) : 0;
+}
+
+/* --- sleep --- */
+
+struct sleeper {
+    struct coil__wait wait;
+    struct coil__timer timer;
+    struct coil_task *task;
+    int rc;
+};
+
+static void on_time(struct coil__timer *timer)
+{
+    struct sleeper *sleeper = COIL__CONTAINER(timer, struct sleeper, timer);
+
+    coil__task_wake(sleeper->task);
+}
+
+static void interrupt_sleep(struct coil_task *task, struct coil__wait *wait)
+{
+    struct sleeper *sleeper = COIL__CONTAINER(wait, struct sleeper, wait);
+
+    coil__timer_disarm(task->loop, &sleeper->timer);
+    sleeper->rc = -ECANCELED;
+    coil__task_wake(task);
+}
+
+static int sleep_until(struct coil_task *self, int64_t when)
+{
+    struct sleeper sleeper = {
+        .wait = {.interrupt = interrupt_sleep, .what = "sleep"},
+        .timer.fire = on_time,
+        .task = self,
+    };
+    int rc = coil__timer_arm(self->loop, &sleeper.timer, when);
+
+    if (rc < 0) {
+        return rc;
+    }
+    coil__suspend(self, &sleeper.wait);
+    return sleeper.rc < 0 && self->cancel ? coil__cancel_error(self) : sleeper.rc;
+}
+
+int coil_sleep(int64_t span_ns)
+{
+    struct coil_task *self;
+    int rc;
+
+    if (span_ns <= 0) {
+        return coil_yield();
+    }
+    rc = coil__begin(&self);
+    if (rc < 0) {
+        return rc;
+    }
+    return sleep_until(self, coil__time_after(coil_loop_now(self->loop), span_ns));
+}
+
+int coil_sleep_until(int64_t when)
+{
+    struct coil_task *self;
+    int rc = coil__begin(&self);
+
+    return rc < 0 ? rc : sleep_until(self, when);
+}
+
+/* --- operations --- */
+
+struct op_wait {
+    struct coil__wait wait;
+    struct coil_op *op;
+};
+
+static void on_completion(struct coil_op *op)
+{
+    coil__task_wake(op->task_);
+}
+
+static void interrupt_op(struct coil_task *task, struct coil__wait *wait)
+{
+    struct op_wait *op_wait = COIL__CONTAINER(wait, struct op_wait, wait);
+
+    (void)task;
+    coil__op_request_cancel(op_wait->op);
+}
+
+ssize_t coil__op_wait(struct coil_task *self, struct coil_op *op, const char *what)
+{
+    struct op_wait op_wait = {.wait = {.interrupt = interrupt_op, .what = what}, .op = op};
+    int rc;
+
+    op->task_ = self;
+    rc = coil__op_start(self->loop, op, on_completion);
+    if (rc == 0) {
+        coil__suspend(self, &op_wait.wait);
+    } else if (rc < 0) {
+        return rc;
+    } else {
+        coil__spend(self);
+    }
+    if (COIL__UNLIKELY(op->result == -ECANCELED && self->cancel)) {
+        return coil__cancel_error(self);
+    }
+    return op->result;
+}

@@ -1,0 +1,406 @@
+/* task.c - a task's life: created on top of its stack, run, ended, given back.
+ *
+ * Who owns a task's memory: the loop, until the handle is consumed and the task has ended; then
+ * it goes back to the stack pool at once, still hot. A task that ends gives back the very stack it
+ * runs on: nothing is taken from the pool until it has switched away.
+ *
+ * The memory above `high`, from the top down: struct coil_task, the copied argument, the frames.
+ */
+#include "task/task.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct coil_task *task_of(struct coil__ready *ready)
+{
+    return COIL__CONTAINER(ready, struct coil_task, ready);
+}
+
+int coil__task_find(struct coil_task *handle, struct coil_task **ret_task)
+{
+    uintptr_t bits = (uintptr_t)handle;
+    struct coil_task *task = (struct coil_task *)(bits & ~(uintptr_t)(COIL__TASK_ALIGN - 1));
+
+    if (COIL__UNLIKELY(!task)) {
+        return -ENOMEM;
+    }
+    if (COIL__UNLIKELY(!coil__thread.loop && coil__thread.is_forked)) {
+        return -COIL_EFORKED;
+    }
+    if (COIL__UNLIKELY(task->state == COIL__TASK_FREE ||
+                       (task->generation ^ bits) & (COIL__TASK_ALIGN - 1))) {
+        return -COIL_ESTALE;
+    }
+    if (COIL__UNLIKELY(task->loop->owner != &coil__thread)) {
+        return -COIL_EWRONGTHREAD;
+    }
+    *ret_task = task;
+    return 0;
+}
+
+int coil__task_find_owned(struct coil_task *handle, struct coil_task **ret_task)
+{
+    int rc = coil__task_find(handle, ret_task);
+
+    if (rc == 0 && (*ret_task)->owner_kind != COIL__OWNED_BY_USER) {
+        rc = -COIL_ESTALE;
+    }
+    return rc;
+}
+
+void coil__task_free(struct coil_task *task)
+{
+    struct coil_loop *loop = task->loop;
+
+    task->state = COIL__TASK_FREE;
+    task->generation++;
+    coil__list_remove(&task->all_link);
+    coil__coro_deinit(&task->coro);
+    coil__stack_free(&loop->stacks, task->slab, task->stack_index);
+}
+
+static void report_error(struct coil_task *task)
+{
+    struct coil_report report = {
+        .message = "error of a task that nobody awaits",
+        .error = task->rc,
+        .task_name = coil_task_name(coil__task_handle(task)),
+        .site = task->site,
+        .origin = task->root.origin_,
+    };
+
+    coil__loop_report(task->loop, &report);
+}
+
+/* Tells everybody who waits for the task; afterwards nobody refers to it but the handle. */
+static void notify(struct coil_task *task)
+{
+    struct coil__list *link;
+
+    while ((link = coil__list_pop_head(&task->waiters))) {
+        struct coil__waiter *waiter = COIL__CONTAINER(link, struct coil__waiter, link);
+
+        waiter->notify(waiter, task);
+    }
+    if (task->owner_kind == COIL__OWNED_BY_OBJECT) {
+        task->owner->child_done(task->owner, task);
+    } else if (COIL__UNLIKELY(task->rc < 0 && task->rc != -ECANCELED && !task->is_quiet &&
+                              task->owner_kind == COIL__OWNED_BY_NOBODY)) {
+        report_error(task);
+    }
+}
+
+/* Scopes that the function left open must not fire any more. */
+static void abandon_scopes(struct coil_task *task)
+{
+    while (task->scope != &task->root) {
+        struct coil_scope *scope = task->scope;
+
+        coil__timer_disarm(task->loop, &scope->timer_);
+        task->scope = scope->parent_;
+        scope->task_ = NULL;
+    }
+}
+
+/* What the stack's owner does last: hands everything back and goes to whoever is next. */
+static _Noreturn void finish(struct coil_task *task, int rc)
+{
+    struct coil_loop *loop = task->loop;
+    struct coil__ready *next;
+
+    if (COIL__UNLIKELY(task->scope != &task->root)) {
+        abandon_scopes(task);
+    }
+    task->rc = rc;
+    task->state = COIL__TASK_ENDING;
+    if (COIL__UNLIKELY(task->locals != NULL)) {
+        coil__locals_drop(task->locals);
+        task->locals = NULL;
+    }
+    coil__list_remove(&task->all_link);
+    loop->task_count--;
+    if (COIL__LIKELY(!loop->is_forked)) {
+        notify(task);
+    }
+    if (task->owner_kind == COIL__OWNED_BY_USER) {
+        task->state = COIL__TASK_DONE;
+        coil__list_push_tail(&loop->unclaimed, &task->all_link);
+    } else {
+        task->state = COIL__TASK_FREE;
+        task->generation++;
+        coil__stack_free(&loop->stacks, task->slab, task->stack_index);
+    }
+    next = coil__loop_peek(loop);
+    if (next && next->run == coil__task_run && !loop->is_forked) {
+        coil__list_remove(&next->link);
+        coil__thread.task = task_of(next);
+        coil__coro_finish(&task->coro, &task_of(next)->coro);
+    }
+    coil__thread.task = NULL;
+    coil__coro_finish(&task->coro, &loop->own);
+}
+
+static void task_main(struct coil__context *context)
+{
+    struct coil__coro *coro = COIL__CONTAINER(context, struct coil__coro, context);
+    struct coil_task *task = COIL__CONTAINER(coro, struct coil_task, coro);
+    int rc;
+
+    coil__coro_entered(&task->coro);
+    if (COIL__UNLIKELY(task->root.error_ != 0)) {
+        rc = coil__cancel_error(task); /* cancelled before the first step: the body never runs */
+    } else {
+        task->state = COIL__TASK_LIVE;
+        rc = task->fn(task->arg);
+    }
+    finish(task, rc);
+}
+
+void coil__task_run(struct coil__ready *ready)
+{
+    struct coil_task *task = task_of(ready);
+    struct coil_loop *loop = task->loop;
+
+    coil__thread.task = task;
+    loop->budget = COIL__BUDGET;
+    coil__coro_switch(&loop->own, &task->coro);
+}
+
+/* Runs a new task right now, until it first waits; the caller goes on after that. */
+static void run_eagerly(struct coil_task *task)
+{
+    struct coil_task *self = coil__thread.task;
+    struct coil_loop *loop = task->loop;
+
+    if (!self) {
+        coil__task_run(&task->ready);
+        return;
+    }
+    coil__list_push_head(&loop->current, &self->ready.link);
+    coil__thread.task = task;
+    coil__coro_switch(&self->coro, &task->coro);
+}
+
+static void set_name(struct coil_task *task, const char *name)
+{
+    size_t size = strnlen(name, sizeof task->name - 1);
+
+    memcpy(task->name, name, size);
+    task->name[size] = '\0';
+}
+
+static void init_fields(struct coil_task *task, struct coil_loop *loop,
+                        const struct coil__stack *stack)
+{
+    uint8_t generation = task->generation;
+    struct coil_task *parent = coil__thread.task;
+
+    *task = (struct coil_task){
+        .ready.run = coil__task_run,
+        .scope = &task->root,
+        .loop = loop,
+        .state = COIL__TASK_NEW,
+        .generation = generation,
+        .stack_index = stack->index,
+        .slab = stack->slab,
+        .stack_low = stack->low,
+        .id = ++loop->next_task_id,
+    };
+    task->root.task_ = task;
+    coil__list_init(&task->waiters);
+    coil__list_push_tail(&loop->tasks, &task->all_link);
+    loop->task_count++;
+    if (COIL__UNLIKELY(parent && parent->locals)) {
+        task->locals = coil__locals_share(parent->locals);
+    }
+}
+
+static struct coil_task *create(struct coil_loop *loop, const struct coil_task_options *options,
+                                coil_task_fn fn, void *arg)
+{
+    size_t size = options->stack_size ? options->stack_size : loop->stack_size;
+    struct coil__stack stack;
+    struct coil_task *task;
+    char *high;
+
+    if (!fn || options->copy_size > size / 4 || (options->copy_size > 0 && !arg) ||
+        coil__stack_alloc(&loop->stacks, size, &stack) < 0) {
+        return NULL;
+    }
+    task = (struct coil_task *)(void *)(stack.high - sizeof *task);
+    init_fields(task, loop, &stack);
+    high = (char *)task;
+    if (options->copy_size > 0) {
+        high -= (options->copy_size + 15) & ~(size_t)15;
+        arg = memcpy(high, arg, options->copy_size);
+    }
+    coil__coro_init(&task->coro, stack.low, high, task_main);
+    task->fn = fn;
+    task->arg = arg;
+    task->site = options->site;
+    if (options->name) {
+        set_name(task, options->name);
+    }
+    if (options->eager) {
+        run_eagerly(task);
+    } else {
+        coil__loop_push(loop, &task->ready);
+    }
+    return task;
+}
+
+struct coil_task *coil__task_create_in(struct coil_loop *loop,
+                                       const struct coil_task_options *options, coil_task_fn fn,
+                                       void *arg)
+{
+    struct coil_task *task = create(loop, options, fn, arg);
+
+    loop->end_tasks = coil__tasks_end;
+    if (!task && loop->stacks.is_at_map_limit) {
+        struct coil_report report = {
+            .message = "no more stacks: their guard pages have reached vm.max_map_count; raise it "
+                       "(sysctl vm.max_map_count), or use a kernel with guard regions (6.13)",
+            .error = -ENOMEM,
+        };
+
+        loop->stacks.is_at_map_limit = false;
+        coil__loop_report(loop, &report);
+    }
+    return task ? coil__task_handle(task) : NULL;
+}
+
+struct coil_task *coil_task_create(const struct coil_task_options *options, coil_task_fn fn,
+                                   void *arg)
+{
+    static const struct coil_task_options defaults = {0};
+    struct coil_loop *loop = coil__thread.loop;
+
+    return loop ? coil__task_create_in(loop, options ? options : &defaults, fn, arg) : NULL;
+}
+
+struct coil_task *coil_create_task_at(const struct coil_site *site, coil_task_fn fn, void *arg)
+{
+    struct coil_task_options options = {.site = site};
+
+    return coil_task_create(&options, fn, arg);
+}
+
+struct coil_task *coil_create_task_copy_at(const struct coil_site *site, coil_task_fn fn,
+                                           const void *arg, size_t size)
+{
+    struct coil_task_options options = {.site = site, .copy_size = size};
+
+    return coil_task_create(&options, fn, (void *)(uintptr_t)arg);
+}
+
+int coil__task_adopt(struct coil_task *handle, struct coil__owner *owner, size_t index)
+{
+    struct coil_task *task;
+    int rc = coil__task_find_owned(handle, &task);
+
+    if (rc < 0) {
+        return rc;
+    }
+    task->owner_kind = COIL__OWNED_BY_OBJECT;
+    task->owner = owner;
+    task->owner_index = index;
+    if (task->state == COIL__TASK_DONE) {
+        owner->child_done(owner, task);
+        coil__task_free(task);
+    }
+    return 0;
+}
+
+int coil_detach(struct coil_task *handle)
+{
+    struct coil_task *task;
+    int rc = coil__task_find_owned(handle, &task);
+
+    if (rc < 0) {
+        return rc;
+    }
+    task->owner_kind = COIL__OWNED_BY_NOBODY;
+    if (task->state == COIL__TASK_DONE) {
+        if (task->rc < 0 && task->rc != -ECANCELED) {
+            report_error(task);
+        }
+        coil__task_free(task);
+    }
+    return 0;
+}
+
+bool coil_task_is_done(struct coil_task *handle)
+{
+    struct coil_task *task;
+
+    return coil__task_find(handle, &task) < 0 || task->state >= COIL__TASK_ENDING;
+}
+
+int coil_task_result(struct coil_task *handle)
+{
+    struct coil_task *task;
+    int rc = coil__task_find(handle, &task);
+
+    if (rc < 0) {
+        return rc;
+    }
+    return task->state >= COIL__TASK_ENDING ? task->rc : -COIL_EINVALIDSTATE;
+}
+
+struct coil_task *coil_current_task(void)
+{
+    return coil__thread.task ? coil__task_handle(coil__thread.task) : NULL;
+}
+
+ssize_t coil_all_tasks(struct coil_task **ret_tasks, size_t max)
+{
+    struct coil_loop *loop = coil__thread.loop;
+    size_t count = 0;
+
+    if (!loop) {
+        return -COIL_ENOLOOP;
+    }
+    if (!ret_tasks && max > 0) {
+        return -EINVAL;
+    }
+    COIL__LIST_FOREACH(&loop->tasks, link) {
+        if (count < max) {
+            ret_tasks[count] = coil__task_handle(COIL__CONTAINER(link, struct coil_task, all_link));
+        }
+        count++;
+    }
+    return (ssize_t)count;
+}
+
+const char *coil_task_name(struct coil_task *handle)
+{
+    struct coil_task *task;
+
+    if (coil__task_find(handle, &task) < 0) {
+        return "";
+    }
+    if (task->name[0] == '\0') {
+        snprintf(task->name, sizeof task->name, "task-%llu", (unsigned long long)task->id);
+    }
+    return task->name;
+}
+
+int coil_task_set_name(struct coil_task *handle, const char *name)
+{
+    struct coil_task *task;
+    int rc = coil__task_find(handle, &task);
+
+    if (rc < 0 || !name) {
+        return rc < 0 ? rc : -EINVAL;
+    }
+    set_name(task, name);
+    return 0;
+}
+
+const struct coil_site *coil_task_site(struct coil_task *handle)
+{
+    struct coil_task *task;
+
+    return coil__task_find(handle, &task) < 0 ? NULL : task->site;
+}

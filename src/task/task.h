@@ -1,0 +1,160 @@
+/* task.h - the inside of a task, and how tasks wait and are woken.
+ *
+ * The struct stands at the top of the task's own stack, so that a task that waits costs one page.
+ * Stack memory stays mapped as long as the loop lives: a stale handle can be looked at safely. A
+ * handle is the struct's address plus a generation in the low bits (the struct is aligned to 64).
+ */
+#ifndef COIL__TASK_TASK_H
+#define COIL__TASK_TASK_H
+
+#include "loop/loop.h"
+
+#include <coil/scope.h>
+#include <coil/task.h>
+
+enum { COIL__TASK_ALIGN = 64, COIL__TASK_NAME = 32 };
+
+enum coil__task_state {
+    COIL__TASK_FREE, /* zeroed memory, or ended and given back */
+    COIL__TASK_NEW,  /* has not run yet */
+    COIL__TASK_LIVE, /* runs, is ready, or waits (then `wait` is set) */
+    COIL__TASK_ENDING,
+    COIL__TASK_DONE, /* ended, and somebody still holds the handle */
+};
+
+enum coil__task_owner {
+    COIL__OWNED_BY_USER,   /* the handle was not consumed */
+    COIL__OWNED_BY_AWAIT,  /* `awaiters` of them wait */
+    COIL__OWNED_BY_NOBODY, /* detached */
+    COIL__OWNED_BY_OBJECT, /* `owner` is told of its end */
+};
+
+/* What a suspended task waits for; on its stack. */
+struct coil__wait {
+    /* Called when the task is cancelled: makes the wait end, now or soon, by coil__task_wake.
+     * NULL: the wait cannot be cut short. */
+    void (*interrupt)(struct coil_task *task, struct coil__wait *wait);
+    const char *what; /* "sleep", "recv", ... for reports */
+};
+
+/* Told when a task has ended; in the task's waiters. */
+struct coil__waiter {
+    struct coil__list link;
+    void (*notify)(struct coil__waiter *waiter, struct coil_task *task);
+};
+
+struct coil__local;
+
+struct coil_task {
+    struct coil__coro coro;
+    struct coil__ready ready;      /* in the loop's lists while ready to run */
+    struct coil_scope *scope;      /* the innermost open one; at least &root */
+    struct coil_scope *cancel;     /* the scope whose error suspending calls return; NULL: none */
+    struct coil__wait *wait;       /* while suspended, except in coil_yield */
+    struct coil_loop *loop;
+    coil_task_fn fn;
+    void *arg;
+    int rc;                        /* what fn returned; valid from ENDING on */
+    uint8_t state;                 /* enum coil__task_state */
+    uint8_t owner_kind;            /* enum coil__task_owner */
+    uint8_t generation;            /* the low bits of handles; counts uses of this memory */
+    bool is_quiet;                 /* nobody reports its error when it ends unawaited */
+    uint32_t awaiters;
+    uint32_t stack_index;
+    struct coil__slab *slab;
+    struct coil__list waiters;     /* of coil__waiter */
+    struct coil__list all_link;    /* in loop->tasks, or loop->unclaimed when DONE */
+    struct coil__owner *owner;     /* valid while OWNED_BY_OBJECT */
+    struct coil__list owner_link;  /* free for the owner's use */
+    size_t owner_index;            /* free for the owner's use */
+    struct coil__local *locals;
+    const struct coil_site *site;
+    char *stack_low;
+    uint64_t id;
+    void *started;                 /* group.c: who waits for coil_task_ready */
+    struct coil_scope root;
+    char name[COIL__TASK_NAME];    /* "" until it is given or asked for */
+} __attribute__((aligned(COIL__TASK_ALIGN)));
+
+/* The `run` of a task's ready node, and how it is recognised. */
+void coil__task_run(struct coil__ready *ready);
+
+static inline struct coil_task *coil__task_handle(struct coil_task *task)
+{
+    uintptr_t tag = task->generation & (COIL__TASK_ALIGN - 1);
+
+    return (struct coil_task *)((uintptr_t)task | tag);
+}
+
+/* The task behind a handle: 0, -ENOMEM for NULL, -COIL_ESTALE, -COIL_EWRONGTHREAD. */
+int coil__task_find(struct coil_task *handle, struct coil_task **ret_task);
+
+/* As above, and the handle must not be consumed yet. */
+int coil__task_find_owned(struct coil_task *handle, struct coil_task **ret_task);
+
+/* Hands a handle over to `owner`; see coil__task_find_owned for the errors. If the task has
+ * already ended, child_done is called at once. */
+int coil__task_adopt(struct coil_task *handle, struct coil__owner *owner, size_t index);
+
+/* The error and provenance by which `self` is cancelled; marks it as delivered. */
+int coil__cancel_error(struct coil_task *self);
+
+/* 0 and the calling task; or why no suspending call is possible here: no task, or cancelled. A task
+ * that ignores its cancel in a loop is made to yield now and then. */
+static inline int coil__begin(struct coil_task **ret_self)
+{
+    struct coil_task *self = coil__thread.task;
+
+    *ret_self = self;
+    if (COIL__UNLIKELY(!self)) {
+        return coil__no_task();
+    }
+    return COIL__UNLIKELY(self->cancel != NULL) ? coil__cancel_error(self) : 0;
+}
+
+/* Suspends the calling task until coil__task_wake; `wait` stays valid until then. */
+void coil__suspend(struct coil_task *self, struct coil__wait *wait);
+/* Puts the calling task behind everybody who is ready. */
+void coil__reschedule(struct coil_task *self);
+/* Makes a suspended task ready; once per suspend. */
+void coil__task_wake(struct coil_task *task);
+
+/* For calls that succeeded without waiting: yields when the task has had its share. */
+static inline void coil__spend(struct coil_task *self)
+{
+    if (COIL__UNLIKELY(--self->loop->budget == 0)) {
+        coil__reschedule(self);
+    }
+}
+
+/* Starts `op` and waits for it; returns its result. On a cancel the operation is cancelled and
+ * waited for; -ECANCELED from the operation becomes the reason of the cancel. */
+ssize_t coil__op_wait(struct coil_task *self, struct coil_op *op, const char *what);
+
+/* Cancels one scope and everything inside it. error: -ECANCELED, -ETIMEDOUT, ... */
+void coil__scope_cancel(struct coil_scope *scope, int error, const struct coil_site *site,
+                        const char *reason);
+/* After a change of scopes: which one cancels the task now. Interrupts its wait if need be. */
+void coil__scope_update(struct coil_task *task);
+void coil__scope_push(struct coil_task *task, struct coil_scope *scope, int kind);
+/* Cancels the children of a group scope (group.c). */
+void coil__group_scope_cancelled(struct coil_scope *scope);
+
+/* Cancels a task that is known to live. */
+void coil__task_cancel(struct coil_task *task, const struct coil_site *site, const char *reason);
+
+/* As coil_task_create, on a loop of this thread that need not be running. */
+struct coil_task *coil__task_create_in(struct coil_loop *loop,
+                                       const struct coil_task_options *options, coil_task_fn fn,
+                                       void *arg);
+
+/* Gives a DONE task's memory back. */
+void coil__task_free(struct coil_task *task);
+
+/* Cancels all tasks of the loop but `except` (may be NULL) and runs the loop until they ended. */
+int coil__tasks_end(struct coil_loop *loop);
+
+struct coil__local *coil__locals_share(struct coil__local *locals);
+void coil__locals_drop(struct coil__local *locals);
+
+#endif

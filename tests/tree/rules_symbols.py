@@ -1,0 +1,166 @@
+"""Rules on symbols: what the library exports, declares, tests and keeps as state.
+
+The tools' output is parsed here by functions of their own, so that the self-test can feed them.
+"""
+import os
+import re
+import subprocess
+
+# Mutable state of the process that the library may have: object: reason. The thread-local
+# "current loop and task" is not meant here; it is the one thread-local allowed.
+STATE = {
+}
+
+
+def _run(*command):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError('%s: %s' % (' '.join(command), done.stderr.strip()))
+    return done.stdout
+
+
+def parse_nm(text):
+    """Names of the defined symbols in the output of nm, without versions."""
+    names = re.findall(r'^[0-9a-f]+ ([A-Zi]) ([\w.]+)', text, re.M)
+    return {name for kind, name in names if kind not in 'AU'}
+
+
+def parse_objdump(text):
+    """(section, name) of each data object in the output of objdump -t."""
+    return set(re.findall(r'^[0-9a-f]+ .{7}\s*(\S+)\s+[0-9a-f]+\s+(?:\.hidden )?(\S+)$', text,
+                          re.M))
+
+
+def state_findings(objects):
+    found = []
+    locals_ = set()
+    for section, name in sorted(objects):
+        plain = re.sub(r'\.\d+$', '', name)
+        if plain == section or name.startswith('.'):
+            continue
+        if section.startswith(('.tbss', '.tdata')):
+            locals_.add(plain)
+        elif section.startswith(('.data', '.bss', '*COM*')):
+            if not section.startswith('.data.rel.ro') and plain not in STATE:
+                found.append('%s: mutable state of the process (%s)' % (plain, section))
+    if len(locals_) > 1:
+        found.append('more than one thread-local: %s' % ', '.join(sorted(locals_)))
+    return found
+
+
+class Declaration:
+    def __init__(self, name, place, exported, documented):
+        self.name = name
+        self.place = place
+        self.exported = exported      # carries COIL_EXPORT
+        self.documented = documented  # a comment stands above
+
+
+def declarations(headers):
+    """The functions that the public headers declare or define inline."""
+    found = []
+    pattern = re.compile(
+        r'^(?!typedef\b|struct\s+\w+\s*\{|enum\b|return\b)((?:COIL_\w+[ \t]+)*[a-z][\w \t\n*]*?'
+        r'[\s*])(coil_\w+)\s*\((?!\*)', re.M)
+    for source in headers:
+        for match in pattern.finditer(source.bare):
+            line = source.line_of(match.start())
+            inline = 'static' in match.group(1)
+            found.append(Declaration(match.group(2), '%s:%d' % (source.path, line),
+                                     inline or 'COIL_EXPORT' in match.group(1),
+                                     _has_comment(source, line)))
+    return found
+
+
+def _has_comment(source, line):
+    """Twins may stand under one comment, without a blank line between them."""
+    for above in reversed(source.lines[:line - 1]):
+        if above.rstrip().endswith('*/'):
+            return True
+        if not above.strip() or not re.search(r'[;,(]\s*$', above):
+            return False
+    return False
+
+
+def export_findings(exported, declared):
+    found = []
+    known = {d.name for d in declared}
+    for name in sorted(exported):
+        if not name.startswith('coil_') or name.startswith('coil__'):
+            found.append('%s is exported' % name)
+        elif name not in known:
+            found.append('%s is exported, and no public header declares it' % name)
+    for declaration in declared:
+        if not declaration.exported:
+            found.append('%s: %s does not carry COIL_EXPORT' % (declaration.place,
+                                                                declaration.name))
+    return found
+
+
+def undefined_findings(exported, declared, inline):
+    return ['%s: %s is declared and not exported' % (d.place, d.name)
+            for d in declared if d.name not in exported and d.name not in inline]
+
+
+def global_findings(names, exported):
+    return ['%s is global, and neither public nor coil__*' % name for name in sorted(names)
+            if name not in exported and not name.startswith('coil__')]
+
+
+def documented_findings(declared):
+    return ['%s: no comment stands above %s' % (d.place, d.name)
+            for d in declared if not d.documented]
+
+
+def tested_findings(declared, words):
+    """A name that ends in an underscore is the inside of a macro; the macro is what is used."""
+    return ['%s: no test mentions %s' % (d.place, d.name)
+            for d in declared if d.name not in words and not d.name.endswith('_')]
+
+
+class Symbols:
+    """The rules, bound to a build folder. None where there is no library yet."""
+
+    def __init__(self, tree, build):
+        self.tree = tree
+        self.shared = os.path.join(build, 'libcoil.so')
+        self.archive = os.path.join(build, 'libcoil.a')
+        self.declared = declarations(tree.headers())
+        self.exported = set()
+        self.globals = set()
+        self.objects = set()
+        if os.path.exists(self.shared) and os.path.exists(self.archive):
+            self.exported = parse_nm(_run('nm', '-D', '--defined-only', self.shared))
+            self.globals = parse_nm(_run('nm', '-g', '--defined-only', self.archive))
+            self.objects = parse_objdump(_run('objdump', '-t', self.archive))
+
+    def exports(self, _tree):
+        inline = {d.name for d in self.declared
+                  if any(re.search(r'\bstatic inline\b[^;{]*\b%s\s*\(' % d.name, s.bare)
+                         for s in self.tree.headers())}
+        return (export_findings(self.exported, self.declared)
+                + undefined_findings(self.exported, self.declared, inline))
+
+    def global_names(self, _tree):
+        return global_findings(self.globals, self.exported)
+
+    def state(self, _tree):
+        return state_findings(self.objects)
+
+    def documented(self, _tree):
+        return documented_findings(self.declared)
+
+    def tested(self, tree):
+        words = set()
+        for source in tree.under('tests', kinds=('.c', '.h')):
+            words.update(re.findall(r'\bcoil_\w+', source.code))
+        return tested_findings(self.declared, words)
+
+    def rules(self):
+        return {
+            'exports': self.exports,
+            'global-names': self.global_names,
+            'state': self.state,
+            'documented': self.documented,
+            'tested': self.tested,
+        }
