@@ -42,7 +42,8 @@ cross:
 	@scripts/test.sh aarch64
 
 repeat: all
-	@$(MESON) test -C build --no-rebuild --no-suite tree --repeat $(N) --maxfail 1 --quiet
+	@$(MESON) test -C build --no-rebuild --no-suite tree --repeat $(N) --maxfail 1 --quiet \
+		--print-errorlogs
 
 bench: all
 	@$(PYTHON) bench/run.py --write

@@ -22,9 +22,14 @@ done
 make -s -C "$here" build/tcpload
 
 tmp=$(mktemp -d)
-server=
+end_server() {
+    if [ -s "$tmp/pid" ]; then
+        kill -KILL "$(cat "$tmp/pid")" 2>/dev/null || true
+    fi
+    rm -f "$tmp/pid"
+}
 cleanup() {
-    [ -z "$server" ] || kill -KILL "$server" 2>/dev/null || true
+    end_server
     rm -rf "$tmp"
 }
 trap cleanup EXIT
@@ -46,26 +51,31 @@ count_task() { # item, operations
     total "$tmp/out"
 }
 
-count_echo() { # backend, requests
-    rm -f "$tmp/out" "$tmp/stdout"
-    port=$((20000 + ($$ + $2 + $(date +%s)) % 10000))
-    COIL_BACKEND=$1 valgrind --tool=callgrind --callgrind-out-file="$tmp/out" \
-        "$bin" echo "$port" >"$tmp/stdout" 2>"$tmp/stderr" &
-    server=$!
+wait_ready() { # pid
     tries=0
     until grep -q ready "$tmp/stdout" 2>/dev/null; do
         tries=$((tries + 1))
-        if [ $tries -gt 200 ] || ! kill -0 "$server" 2>/dev/null; then
+        if [ $tries -gt 200 ] || ! kill -0 "$1" 2>/dev/null; then
             cat "$tmp/stderr" >&2
             return 1
         fi
         sleep 0.1
     done
-    "$tcpload" 127.0.0.1 "$port" 1 64 0 --requests "$2" >/dev/null || return 1
-    kill -TERM "$server"
-    wait "$server" 2>/dev/null || true
-    server=
-    total "$tmp/out"
+}
+
+count_echo() { # backend, requests
+    rm -f "$tmp"/out* "$tmp/stdout"
+    port=$((20000 + ($$ + $2 + $(date +%s)) % 10000))
+    COIL_BACKEND=$1 valgrind --tool=callgrind --callgrind-out-file="$tmp/out" \
+        --vgdb-prefix="$tmp/vgdb" "$bin" echo "$port" >"$tmp/stdout" 2>"$tmp/stderr" &
+    pid=$!
+    echo "$pid" >"$tmp/pid"
+    wait_ready "$pid" || return 1
+    timeout 60 "$tcpload" 127.0.0.1 "$port" 1 64 0 --requests "$2" >/dev/null || return 1
+    # vgdb reaches a server that is blocked in the kernel; a signal would not (io_uring_enter).
+    timeout 20 vgdb --vgdb-prefix="$tmp/vgdb" --pid="$pid" dump >/dev/null 2>&1 || return 1
+    end_server
+    total "$tmp/out.1"
 }
 
 for item in yield create handover; do
@@ -78,7 +88,6 @@ for backend in uring epoll; do
         per_op "echo-$backend" "$small" "$large"
     else
         echo "callgrind.sh: no count for the echo on $backend" >&2
-        [ -z "$server" ] || kill -KILL "$server" 2>/dev/null || true
-        server=
+        end_server
     fi
 done

@@ -106,7 +106,7 @@ class Report:
             return "failed"
         limit = self.limit(work)
         ratio = self.ratio(work, program.name, limit, key) if limit else None
-        return short(value) + (f" ({ratio:.2f}x)" if ratio is not None else "")
+        return short(value) + (f" ({short(ratio)}x)" if ratio is not None else "")
 
     def main_table(self, style):
         """One row per work item, one column per program: median (ratio to the limit)."""

@@ -13,7 +13,7 @@ meson=/usr/bin/meson
 [ -x "$meson" ] || meson=meson
 
 # Sanitizers: an undefined behaviour ends the program; the stacks of tasks need their frames.
-sanitized="-Dbuildtype=debug -Doptimization=1 -Dexamples=false -Dbench=false"
+sanitized="-Dbuildtype=debug -Doptimization=1 -Dexamples=false -Dbench=false -Db_lundef=false"
 case $dir in
 build) set -- ;;
 build-clang) export CC=clang && set -- ;;

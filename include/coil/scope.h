@@ -74,8 +74,8 @@ COIL_EXPORT const struct coil_site *coil_cancel_origin(void);
 COIL_EXPORT const char *coil_cancel_reason(void);
 
 /* For the block forms. */
-COIL_EXPORT struct coil_scope *coil__scope_enter(struct coil_scope *scope, int kind, int64_t time);
-COIL_EXPORT void coil__scope_leave(struct coil_scope *scope);
+COIL_EXPORT struct coil_scope *coil_scope_enter_(struct coil_scope *scope, int kind, int64_t time);
+COIL_EXPORT void coil_scope_leave_(struct coil_scope *scope);
 
 enum coil__scope_kind {
     COIL__SCOPE_ROOT,
@@ -89,9 +89,9 @@ COIL_END_DECLS
 
 #define COIL__SCOPED(kind, time)                                                                   \
     for (struct coil_scope COIL__UNIQUE(coil_scope_)                                               \
-             __attribute__((cleanup(coil__scope_leave))) = COIL__ZERO,                             \
+             __attribute__((cleanup(coil_scope_leave_))) = COIL__ZERO,                             \
              *COIL__UNIQUE(coil_once_) =                                                           \
-                 coil__scope_enter(&COIL__UNIQUE(coil_scope_), (kind), (time));                    \
+                 coil_scope_enter_(&COIL__UNIQUE(coil_scope_), (kind), (time));                    \
          COIL__UNIQUE(coil_once_); COIL__UNIQUE(coil_once_) = NULL)
 
 /* `coil_timeout (span) { ... }`: bounds the block. Outside a task the block runs unbounded, and

@@ -53,6 +53,16 @@ static inline void coil__list_remove(struct coil__list *node)
     node->prev = NULL;
 }
 
+/* Takes out the node that is known to be the first. */
+static inline void coil__list_take_head(struct coil__list *head, struct coil__list *node)
+{
+    struct coil__list *second = node->next;
+
+    head->next = second;
+    second->prev = head;
+    node->next = NULL;
+}
+
 /* Takes the first node out; NULL when the list is empty. */
 static inline struct coil__list *coil__list_pop_head(struct coil__list *head)
 {
@@ -61,9 +71,7 @@ static inline struct coil__list *coil__list_pop_head(struct coil__list *head)
     if (node == head) {
         return NULL;
     }
-    head->next = node->next;
-    node->next->prev = head;
-    node->next = NULL;
+    coil__list_take_head(head, node);
     return node;
 }
 
@@ -77,6 +85,16 @@ static inline void coil__list_splice_tail(struct coil__list *to, struct coil__li
     to->prev->next = from->next;
     from->prev->next = to;
     to->prev = from->prev;
+    coil__list_init(from);
+}
+
+/* As above, where `to` is known to be empty and `from` not. */
+static inline void coil__list_move_all(struct coil__list *to, struct coil__list *from)
+{
+    to->next = from->next;
+    to->prev = from->prev;
+    to->next->prev = to;
+    to->prev->next = to;
     coil__list_init(from);
 }
 

@@ -56,14 +56,24 @@ static int prepare(struct coil_loop *loop, struct coil_handle *handle, coil_call
     return 0;
 }
 
-int coil_call_soon(struct coil_loop *loop, struct coil_handle *handle, coil_callback callback,
-                   void *user)
+int coil__handle_begin(struct coil_loop *loop, struct coil_handle *handle, coil_callback callback,
+                       void *user)
 {
     int rc = coil__loop_check(loop);
 
     rc = rc < 0 ? rc : prepare(loop, handle, callback, user);
     if (rc == 0) {
         handle->state_ = SOON;
+    }
+    return rc;
+}
+
+int coil_call_soon(struct coil_loop *loop, struct coil_handle *handle, coil_callback callback,
+                   void *user)
+{
+    int rc = coil__handle_begin(loop, handle, callback, user);
+
+    if (rc == 0) {
         coil__loop_push(loop, &handle->ready_);
     }
     return rc;

@@ -54,7 +54,7 @@ static void init_fields(struct coil_loop *loop, const struct coil_loop_options *
     coil__list_init(&loop->unclaimed);
     coil__fiber_init_thread(&loop->own.fiber);
     loop->owner = &coil__thread;
-    loop->stack_size = options->stack_size ? options->stack_size : DEFAULT_STACK;
+    loop->stack_size = coil__stack_round(options->stack_size ? options->stack_size : DEFAULT_STACK);
     loop->max_threads = options->max_threads;
     loop->max_resolvers = options->max_resolvers;
     loop->debug = options->debug || coil__environment_flag("COIL_DEBUG");
@@ -125,6 +125,9 @@ int coil_loop_free(struct coil_loop *loop)
         if (rc < 0) {
             return rc;
         }
+    }
+    if (loop->end_io) {
+        loop->end_io(loop);
     }
     loop->is_closing = true;
     coil__pool_free(loop->workers);
@@ -259,7 +262,7 @@ static int wait_for_kernel(struct coil_loop *loop, int64_t max_wait_ns)
             loop->before_wait(loop->wait_hook_user);
         }
         if (COIL__UNLIKELY(loop->stacks.wants_trim)) {
-            coil__stack_pool_trim(&loop->stacks);
+            loop->trim(loop);
         }
     }
     rc = loop->backend->class->wait(loop->backend, limit);

@@ -53,12 +53,18 @@ struct coil_loop {
     void *error_handler_user;
     /* The task layer's. */
     int (*end_tasks)(struct coil_loop *loop); /* cancels and awaits all; NULL: never had any */
+    void (*trim)(struct coil_loop *loop);     /* gives memory of ended tasks back */
+    struct coil_task *free_tasks;             /* ended, their stacks at hand: hottest first */
+    unsigned free_task_count;
     struct coil__list tasks; /* of coil_task.all_link */
     struct coil__list unclaimed; /* of coil_task.all_link: ended, and the handle not consumed */
     size_t task_count;
     uint64_t next_task_id;
     struct coil__stack_pool stacks;
     size_t stack_size;
+    /* The stream layer's, made with the first stream. */
+    struct coil__io *io;
+    void (*end_io)(struct coil_loop *loop); /* closes all streams, frees `io` */
     /* Threads, made on first use (pool.c). */
     struct coil__pool *workers;
     struct coil__pool *resolvers;
@@ -97,7 +103,7 @@ static inline struct coil__ready *coil__loop_peek(struct coil_loop *loop)
             return NULL;
         }
         loop->elisions_left--;
-        coil__list_splice_tail(&loop->current, &loop->ready);
+        coil__list_move_all(&loop->current, &loop->ready);
     }
     return COIL__CONTAINER(loop->current.next, struct coil__ready, link);
 }
@@ -127,6 +133,11 @@ static inline void coil__loop_push_outgoing(struct coil_loop *loop, struct coil_
     coil__list_push_tail(&loop->outgoing, &ready->link);
     loop->elisions_left = 0;
 }
+
+/* As coil_call_soon, but leaves it to the caller to link handle->ready_ somewhere until it is to be
+ * pushed; coil_handle_cancel takes it out from there. */
+int coil__handle_begin(struct coil_loop *loop, struct coil_handle *handle, coil_callback callback,
+                       void *user);
 
 /* From any thread: has `ready` run in the next iteration. */
 void coil__inbox_push(struct coil_loop *loop, struct coil__ready *ready);

@@ -43,8 +43,9 @@ enum coil__op_state {
     COIL__OP_CANCELLING, /* as above, and was asked to end */
 };
 
-/* Internal flag in op->flags_ of recv: data is unlikely to be there yet. Outside MSG_*'s range. */
-#define COIL__MSG_EXPECT_WAIT 0x01000000
+/* Internal flag in op->flags_ of recv and poll: a try has just come up short, so a backend need not
+ * begin with another one. Outside the range of MSG_* and of poll events. */
+#define COIL__EXPECT_WAIT 0x01000000
 
 struct coil__backend;
 
@@ -76,6 +77,7 @@ struct coil__net_class {
                       socklen_t size);
     int (*get_option)(struct coil__backend *backend, int fd, int level, int name, void *value,
                       socklen_t *size);
+    int (*set_nonblocking)(struct coil__backend *backend, int fd);
     /* Does what the operation says, now; -EAGAIN where that would wait. */
     ssize_t (*attempt)(struct coil__backend *backend, struct coil_op *op);
 };

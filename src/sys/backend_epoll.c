@@ -185,9 +185,9 @@ static int submit_adopted(struct epoll *e, struct entry *entry, struct coil_op *
 {
     int side = side_of(op);
     bool is_first = coil__list_is_empty(&entry->ops[side]);
+    bool is_new_poll = op->kind_ == COIL__OP_POLL && !(op->flags_ & COIL__EXPECT_WAIT);
 
-    if (is_first && (entry->is_ready[side] || op->kind_ == COIL__OP_POLL) &&
-        try_op(e, entry, op)) {
+    if (is_first && (entry->is_ready[side] || is_new_poll) && try_op(e, entry, op)) {
         return 1;
     }
     coil__list_push_tail(&entry->ops[side], &op->link_);

@@ -71,8 +71,8 @@ static struct io_uring_sqe *get_sqe(struct uring *u)
 
 static void prepare_recv(struct io_uring_sqe *sqe, const struct coil_op *op)
 {
-    io_uring_prep_recv(sqe, op->fd_, op->buf_, op->size_, op->flags_ & ~COIL__MSG_EXPECT_WAIT);
-    if (op->flags_ & COIL__MSG_EXPECT_WAIT) {
+    io_uring_prep_recv(sqe, op->fd_, op->buf_, op->size_, op->flags_ & ~COIL__EXPECT_WAIT);
+    if (op->flags_ & COIL__EXPECT_WAIT) {
         sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
     }
 }
@@ -83,7 +83,7 @@ static void prepare(struct io_uring_sqe *sqe, const struct coil_op *op)
 
     switch (op->kind_) {
     case COIL__OP_POLL:
-        io_uring_prep_poll_add(sqe, op->fd_, (unsigned)flags);
+        io_uring_prep_poll_add(sqe, op->fd_, (unsigned)(flags & ~COIL__EXPECT_WAIT));
         break;
     case COIL__OP_READ:
         io_uring_prep_read(sqe, op->fd_, op->buf_, (unsigned)op->size_, (uint64_t)op->offset_);

@@ -8,6 +8,7 @@
 #include "sys/backend.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -76,6 +77,17 @@ static int os_get_option(struct coil__backend *backend, int fd, int level, int n
     return (int)RETRY(getsockopt(fd, level, name, value, size));
 }
 
+static int os_set_nonblocking(struct coil__backend *backend, int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    (void)backend;
+    if (flags < 0) {
+        return -errno;
+    }
+    return flags & O_NONBLOCK || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 ? 0 : -errno;
+}
+
 static ssize_t attempt_poll(const struct coil_op *op)
 {
     struct pollfd pollfd = {.fd = op->fd_, .events = (short)op->flags_};
@@ -119,7 +131,7 @@ static ssize_t attempt_file(const struct coil_op *op)
 
 ssize_t coil__os_attempt(struct coil__backend *backend, struct coil_op *op)
 {
-    int flags = (op->flags_ & ~COIL__MSG_EXPECT_WAIT) | MSG_DONTWAIT;
+    int flags = (op->flags_ & ~COIL__EXPECT_WAIT) | MSG_DONTWAIT;
 
     (void)backend;
     switch (op->kind_) {
@@ -151,5 +163,6 @@ const struct coil__net_class coil__net_os = {
     .get_name = os_get_name,
     .set_option = os_set_option,
     .get_option = os_get_option,
+    .set_nonblocking = os_set_nonblocking,
     .attempt = coil__os_attempt,
 };

@@ -67,10 +67,10 @@ struct coil__sim_socket {
     int domain; /* AF_INET, AF_INET6, AF_UNIX */
     enum coil__sim_state state;
     struct coil__sim_name name;
-    struct coil__sim_name peer_name;   /* from connect or accept on */
-    struct coil__list bound_link;      /* in coil__sim.bound: the name is taken */
+    struct coil__sim_name peer_name;        /* from connect or accept on */
+    struct coil__list bound_link;           /* in coil__sim.bound: the name is taken */
     struct coil__list ops[COIL__SIM_SIDES]; /* of coil_op.link_ */
-    struct coil__list touched_link;    /* in coil__sim.touched */
+    struct coil__list touched_link;         /* in coil__sim.touched */
 
     /* Connected. */
     struct coil__sim_socket *peer; /* NULL: none (yet), or it was closed or reset */

@@ -209,8 +209,7 @@ int coil__sim_name_bind(struct coil__sim *sim, struct coil__sim_socket *socket,
     return 0;
 }
 
-bool coil__sim_name_has_listener(const struct coil__sim *sim,
-                                 const struct coil__sim_socket *socket)
+bool coil__sim_name_has_listener(const struct coil__sim *sim, const struct coil__sim_socket *socket)
 {
     COIL__LIST_FOREACH(&sim->bound[bucket_of(&socket->name)], link) {
         const struct coil__sim_socket *holder =

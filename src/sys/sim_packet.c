@@ -69,8 +69,7 @@ static void arrive(struct coil__sim *sim, struct coil__sim_socket *to,
     coil__sim_touch(sim, to);
 }
 
-static int64_t draw_arrival(struct coil__sim *sim, const struct coil__sim_socket *to,
-                            unsigned hops)
+static int64_t draw_arrival(struct coil__sim *sim, const struct coil__sim_socket *to, unsigned hops)
 {
     const struct coil__sim_faults *faults = &sim->faults;
     int64_t when = sim->now;

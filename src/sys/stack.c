@@ -131,6 +131,7 @@ static void fill_in(struct coil__slab *slab, uint32_t index, struct coil__stack 
 
     ret_stack->low = start + PAGE;
     ret_stack->high = start + slab->stride - (index % COLOURS) * LINE;
+    ret_stack->size = slab->stride;
     ret_stack->slab = slab;
     ret_stack->index = index;
 }
@@ -237,9 +238,11 @@ void coil__stack_pool_trim(struct coil__stack_pool *pool)
     }
 }
 
-size_t coil__slab_stride(const struct coil__slab *slab)
+size_t coil__stack_round(size_t size)
 {
-    return slab->stride;
+    int class = class_of(size);
+
+    return class < COIL__STACK_CLASSES ? (size_t)1 << (class + COIL__STACK_MIN_LOG2) : 0;
 }
 
 void coil__stack_pool_deinit(struct coil__stack_pool *pool)

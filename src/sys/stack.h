@@ -27,6 +27,7 @@ struct coil__slab;
 struct coil__stack {
     char *low;  /* first usable byte, above the guard */
     char *high; /* end of the usable bytes, coloured, 64-byte aligned */
+    size_t size; /* of the address space behind it: a power of two */
     struct coil__slab *slab;
     uint32_t index; /* in the slab */
 };
@@ -43,6 +44,8 @@ struct coil__stack_pool {
     bool is_at_map_limit;   /* the last failure was vm.max_map_count */
 };
 
+/* The size that a stack of `size` bytes really has; 0 when it is out of range. */
+size_t coil__stack_round(size_t size);
 /* A stack of at least `size` bytes. -ENOMEM, or -EINVAL for a size that is out of range. */
 int coil__stack_alloc(struct coil__stack_pool *pool, size_t size, struct coil__stack *ret_stack);
 /* May be called while the stack is still being run on, as long as nothing is allocated from the
@@ -50,8 +53,6 @@ int coil__stack_alloc(struct coil__stack_pool *pool, size_t size, struct coil__s
 void coil__stack_free(struct coil__stack_pool *pool, struct coil__slab *slab, uint32_t index);
 /* Gives free pages back. Called from a stack that is not of the pool, when wants_trim says so. */
 void coil__stack_pool_trim(struct coil__stack_pool *pool);
-/* The bytes of address space behind one stack of the slab. */
-size_t coil__slab_stride(const struct coil__slab *slab);
 /* Unmaps everything; no stack may be in use. */
 void coil__stack_pool_deinit(struct coil__stack_pool *pool);
 /* Uses mprotect guards even where the kernel has better; before the first allocation. */

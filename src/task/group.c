@@ -12,6 +12,7 @@
 #include <coil/group.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct closer {
@@ -56,7 +57,7 @@ static void keep_error(struct coil_group *group, int error, const char *name)
         struct coil_group_error *kept = &group->errors_[index];
 
         kept->error = error;
-        strncpy(kept->task_name, name, sizeof kept->task_name - 1);
+        snprintf(kept->task_name, sizeof kept->task_name, "%s", name);
     } else {
         struct coil_report report = {.message = "one more error in a group that keeps only the "
                                                 "first few",

@@ -163,7 +163,7 @@ int coil_scope_close(struct coil_scope *scope)
     return scope->was_delivered_ ? scope->error_ : 0;
 }
 
-struct coil_scope *coil__scope_enter(struct coil_scope *scope, int kind, int64_t time)
+struct coil_scope *coil_scope_enter_(struct coil_scope *scope, int kind, int64_t time)
 {
     int64_t when = kind == COIL__SCOPE_TIMEOUT ? coil__time_after(coil_now(), time) : time;
 
@@ -173,7 +173,7 @@ struct coil_scope *coil__scope_enter(struct coil_scope *scope, int kind, int64_t
 
 /* A goto out of several blocks runs this for each, innermost first; a scope that never opened
  * (no task), or whose task has ended meanwhile, is left alone. */
-void coil__scope_leave(struct coil_scope *scope)
+void coil_scope_leave_(struct coil_scope *scope)
 {
     if (scope->task_) {
         coil_scope_close(scope);

@@ -18,7 +18,7 @@ static inline __attribute__((always_inline)) void give_way(struct coil_task *sel
     if (COIL__LIKELY(next && next->run == coil__task_run)) {
         struct coil_task *task = COIL__CONTAINER(next, struct coil_task, ready);
 
-        coil__list_remove(&next->link);
+        coil__list_take_head(&loop->current, &next->link);
         if (task == self) {
             loop->budget = COIL__BUDGET;
             return;

@@ -12,6 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Ended tasks that are kept with their stacks, for the next ones. */
+enum { MAX_FREE_TASKS = 256 };
+
 static struct coil_task *task_of(struct coil__ready *ready)
 {
     return COIL__CONTAINER(ready, struct coil_task, ready);
@@ -49,15 +52,40 @@ int coil__task_find_owned(struct coil_task *handle, struct coil_task **ret_task)
     return rc;
 }
 
-void coil__task_free(struct coil_task *task)
+/* Hands an ended task's memory back: a few stay at hand with their stacks, the rest go to the
+ * pool. Writes only to the struct, so a task may do this to itself as long as it takes none. */
+static void recycle(struct coil_loop *loop, struct coil_task *task)
 {
-    struct coil_loop *loop = task->loop;
-
     task->state = COIL__TASK_FREE;
     task->generation++;
+    if (COIL__LIKELY(task->stack.size == loop->stack_size &&
+                     loop->free_task_count < MAX_FREE_TASKS)) {
+        task->next_free = loop->free_tasks;
+        loop->free_tasks = task;
+        loop->free_task_count++;
+    } else {
+        coil__stack_free(&loop->stacks, task->stack.slab, task->stack.index);
+    }
+}
+
+void coil__task_free(struct coil_task *task)
+{
     coil__list_remove(&task->all_link);
     coil__coro_deinit(&task->coro);
-    coil__stack_free(&loop->stacks, task->slab, task->stack_index);
+    recycle(task->loop, task);
+}
+
+/* Called on the loop's own stack, when a slab of stacks is free but for those at hand here. */
+static void trim(struct coil_loop *loop)
+{
+    struct coil_task *task;
+
+    while ((task = loop->free_tasks)) {
+        loop->free_tasks = task->next_free;
+        coil__stack_free(&loop->stacks, task->stack.slab, task->stack.index);
+    }
+    loop->free_task_count = 0;
+    coil__stack_pool_trim(&loop->stacks);
 }
 
 static void report_error(struct coil_task *task)
@@ -116,7 +144,6 @@ static _Noreturn void finish(struct coil_task *task, int rc)
     task->state = COIL__TASK_ENDING;
     if (COIL__UNLIKELY(task->locals != NULL)) {
         coil__locals_drop(task->locals);
-        task->locals = NULL;
     }
     coil__list_remove(&task->all_link);
     loop->task_count--;
@@ -127,13 +154,11 @@ static _Noreturn void finish(struct coil_task *task, int rc)
         task->state = COIL__TASK_DONE;
         coil__list_push_tail(&loop->unclaimed, &task->all_link);
     } else {
-        task->state = COIL__TASK_FREE;
-        task->generation++;
-        coil__stack_free(&loop->stacks, task->slab, task->stack_index);
+        recycle(loop, task);
     }
     next = coil__loop_peek(loop);
     if (next && next->run == coil__task_run && !loop->is_forked) {
-        coil__list_remove(&next->link);
+        coil__list_take_head(&loop->current, &next->link);
         coil__thread.task = task_of(next);
         coil__coro_finish(&task->coro, &task_of(next)->coro);
     }
@@ -190,24 +215,55 @@ static void set_name(struct coil_task *task, const char *name)
     task->name[size] = '\0';
 }
 
-static void init_fields(struct coil_task *task, struct coil_loop *loop,
-                        const struct coil__stack *stack)
+/* Memory for a task with a stack of `size` bytes, `stack` and `generation` set; or NULL. */
+static inline struct coil_task *allocate(struct coil_loop *loop, size_t size)
 {
-    uint8_t generation = task->generation;
+    struct coil_task *task = loop->free_tasks;
+    struct coil__stack stack;
+
+    if (COIL__LIKELY(task && size == loop->stack_size)) {
+        loop->free_tasks = task->next_free;
+        loop->free_task_count--;
+        return task;
+    }
+    if (coil__stack_alloc(&loop->stacks, size, &stack) < 0) {
+        return NULL;
+    }
+    task = (struct coil_task *)(void *)(stack.high - sizeof *task);
+    task->stack = stack;
+    return task;
+}
+
+/* Sets every field that is read before it is written; zeroing the whole struct would be the
+ * greater part of creating a task. */
+static inline void init(struct coil_task *task, struct coil_loop *loop, coil_task_fn fn, void *arg)
+{
     struct coil_task *parent = coil__thread.task;
 
-    *task = (struct coil_task){
-        .ready.run = coil__task_run,
-        .scope = &task->root,
-        .loop = loop,
-        .state = COIL__TASK_NEW,
-        .generation = generation,
-        .stack_index = stack->index,
-        .slab = stack->slab,
-        .stack_low = stack->low,
-        .id = ++loop->next_task_id,
-    };
+    task->ready.run = coil__task_run;
+    task->scope = &task->root;
+    task->cancel = NULL;
+    task->wait = NULL;
+    task->loop = loop;
+    task->fn = fn;
+    task->arg = arg;
+    task->state = COIL__TASK_NEW;
+    task->owner_kind = COIL__OWNED_BY_USER;
+    task->is_quiet = false;
+    task->awaiters = 0;
+    task->id = ++loop->next_task_id;
+    task->started = NULL;
+    task->owner_link.next = NULL;
+    task->name[0] = '\0';
+    task->root.parent_ = NULL;
     task->root.task_ = task;
+    task->root.error_ = 0;
+    task->root.requests_ = 0;
+    task->root.kind_ = COIL__SCOPE_ROOT;
+    task->root.was_delivered_ = false;
+    task->root.timer_.node.place = 0;
+    task->root.origin_ = NULL;
+    task->locals = NULL;
     coil__list_init(&task->waiters);
     coil__list_push_tail(&loop->tasks, &task->all_link);
     loop->task_count++;
@@ -216,28 +272,43 @@ static void init_fields(struct coil_task *task, struct coil_loop *loop,
     }
 }
 
-static struct coil_task *create(struct coil_loop *loop, const struct coil_task_options *options,
-                                coil_task_fn fn, void *arg)
+/* The task could not be made: out of memory, or of mappings, which is worth a sentence. */
+static void explain_failure(struct coil_loop *loop)
+{
+    struct coil_report report = {
+        .message = "no more stacks: their guard pages have reached vm.max_map_count; raise it "
+                   "(sysctl vm.max_map_count), or use a kernel with guard regions (6.13)",
+        .error = -ENOMEM,
+    };
+
+    if (loop->stacks.is_at_map_limit) {
+        loop->stacks.is_at_map_limit = false;
+        coil__loop_report(loop, &report);
+    }
+}
+
+struct coil_task *coil__task_create_in(struct coil_loop *loop,
+                                       const struct coil_task_options *options, coil_task_fn fn,
+                                       void *arg)
 {
     size_t size = options->stack_size ? options->stack_size : loop->stack_size;
-    struct coil__stack stack;
+    size_t copy_size = (options->copy_size + 15) & ~(size_t)15;
     struct coil_task *task;
     char *high;
 
-    if (!fn || options->copy_size > size / 4 || (options->copy_size > 0 && !arg) ||
-        coil__stack_alloc(&loop->stacks, size, &stack) < 0) {
+    if (!fn || options->copy_size > size / 4 || (copy_size > 0 && !arg)) {
         return NULL;
     }
-    task = (struct coil_task *)(void *)(stack.high - sizeof *task);
-    init_fields(task, loop, &stack);
-    high = (char *)task;
-    if (options->copy_size > 0) {
-        high -= (options->copy_size + 15) & ~(size_t)15;
-        arg = memcpy(high, arg, options->copy_size);
+    loop->end_tasks = coil__tasks_end;
+    loop->trim = trim;
+    task = allocate(loop, size);
+    if (!task) {
+        explain_failure(loop);
+        return NULL;
     }
-    coil__coro_init(&task->coro, stack.low, high, task_main);
-    task->fn = fn;
-    task->arg = arg;
+    high = (char *)task - copy_size;
+    init(task, loop, fn, copy_size > 0 ? memcpy(high, arg, options->copy_size) : arg);
+    coil__coro_init(&task->coro, task->stack.low, high, task_main);
     task->site = options->site;
     if (options->name) {
         set_name(task, options->name);
@@ -247,27 +318,7 @@ static struct coil_task *create(struct coil_loop *loop, const struct coil_task_o
     } else {
         coil__loop_push(loop, &task->ready);
     }
-    return task;
-}
-
-struct coil_task *coil__task_create_in(struct coil_loop *loop,
-                                       const struct coil_task_options *options, coil_task_fn fn,
-                                       void *arg)
-{
-    struct coil_task *task = create(loop, options, fn, arg);
-
-    loop->end_tasks = coil__tasks_end;
-    if (!task && loop->stacks.is_at_map_limit) {
-        struct coil_report report = {
-            .message = "no more stacks: their guard pages have reached vm.max_map_count; raise it "
-                       "(sysctl vm.max_map_count), or use a kernel with guard regions (6.13)",
-            .error = -ENOMEM,
-        };
-
-        loop->stacks.is_at_map_limit = false;
-        coil__loop_report(loop, &report);
-    }
-    return task ? coil__task_handle(task) : NULL;
+    return coil__task_handle(task);
 }
 
 struct coil_task *coil_task_create(const struct coil_task_options *options, coil_task_fn fn,
@@ -279,11 +330,23 @@ struct coil_task *coil_task_create(const struct coil_task_options *options, coil
     return loop ? coil__task_create_in(loop, options ? options : &defaults, fn, arg) : NULL;
 }
 
+/* The short way, without options: most tasks are made here. */
 struct coil_task *coil_create_task_at(const struct coil_site *site, coil_task_fn fn, void *arg)
 {
-    struct coil_task_options options = {.site = site};
+    struct coil_loop *loop = coil__thread.loop;
+    struct coil_task *task;
 
-    return coil_task_create(&options, fn, arg);
+    if (COIL__UNLIKELY(!loop || !loop->free_tasks || !fn)) {
+        struct coil_task_options options = {.site = site};
+
+        return coil_task_create(&options, fn, arg);
+    }
+    task = allocate(loop, loop->stack_size);
+    init(task, loop, fn, arg);
+    coil__coro_init(&task->coro, task->stack.low, (char *)task, task_main);
+    task->site = site;
+    coil__loop_push(loop, &task->ready);
+    return coil__task_handle(task);
 }
 
 struct coil_task *coil_create_task_copy_at(const struct coil_site *site, coil_task_fn fn,

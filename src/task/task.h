@@ -48,8 +48,8 @@ struct coil__local;
 struct coil_task {
     struct coil__coro coro;
     struct coil__ready ready;      /* in the loop's lists while ready to run */
-    struct coil_scope *scope;      /* the innermost open one; at least &root */
     struct coil_scope *cancel;     /* the scope whose error suspending calls return; NULL: none */
+    struct coil_scope *scope;      /* the innermost open one; at least &root */
     struct coil__wait *wait;       /* while suspended, except in coil_yield */
     struct coil_loop *loop;
     coil_task_fn fn;
@@ -59,18 +59,17 @@ struct coil_task {
     uint8_t owner_kind;            /* enum coil__task_owner */
     uint8_t generation;            /* the low bits of handles; counts uses of this memory */
     bool is_quiet;                 /* nobody reports its error when it ends unawaited */
-    uint32_t awaiters;
-    uint32_t stack_index;
-    struct coil__slab *slab;
     struct coil__list waiters;     /* of coil__waiter */
     struct coil__list all_link;    /* in loop->tasks, or loop->unclaimed when DONE */
+    struct coil__local *locals;
+    const struct coil_site *site;
+    uint64_t id;
+    uint32_t awaiters;
+    struct coil__stack stack;      /* kept while FREE */
+    struct coil_task *next_free;   /* while in loop->free_tasks */
     struct coil__owner *owner;     /* valid while OWNED_BY_OBJECT */
     struct coil__list owner_link;  /* free for the owner's use */
     size_t owner_index;            /* free for the owner's use */
-    struct coil__local *locals;
-    const struct coil_site *site;
-    char *stack_low;
-    uint64_t id;
     void *started;                 /* group.c: who waits for coil_task_ready */
     struct coil_scope root;
     char name[COIL__TASK_NAME];    /* "" until it is given or asked for */

@@ -6,9 +6,12 @@ import os
 import re
 import subprocess
 
-# Mutable state of the process that the library may have: object: reason. The thread-local
-# "current loop and task" is not meant here; it is the one thread-local allowed.
+# Mutable state of the process that the library may have, and why, as 'object file:name'. The
+# thread-local "current loop and task" is not meant here; it is the one thread-local allowed.
 STATE = {
+    'src_sys_interrupt.c:target': 'a signal handler finds the loop to wake by it',
+    'src_sys_interrupt.c:current': 'a signal handler finds the loop to wake by it',
+    'src_sys_fork.c:is_registered': 'pthread_atfork cannot be undone: once for the process',
 }
 
 
@@ -26,23 +29,30 @@ def parse_nm(text):
 
 
 def parse_objdump(text):
-    """(section, name) of each data object in the output of objdump -t."""
-    return set(re.findall(r'^[0-9a-f]+ .{7}\s*(\S+)\s+[0-9a-f]+\s+(?:\.hidden )?(\S+)$', text,
-                          re.M))
+    """(member, section, name) of each data object in the output of objdump -t."""
+    found = set()
+    member = ''
+    for line in text.splitlines():
+        header = re.match(r'(\S+?)(?:\.o)?:\s+file format', line)
+        symbol = re.match(r'[0-9a-f]+ .{6}[O ]\s*(\S+)\s+[0-9a-f]+\s+(?:\.hidden )?(\S+)$', line)
+        if header:
+            member = header.group(1)
+        elif symbol:
+            found.add((member, symbol.group(1), symbol.group(2)))
+    return found
 
 
 def state_findings(objects):
     found = []
     locals_ = set()
-    for section, name in sorted(objects):
-        plain = re.sub(r'\.\d+$', '', name)
-        if plain == section or name.startswith('.'):
+    for member, section, name in sorted(objects):
+        key = '%s:%s' % (member, re.sub(r'\.\d+$', '', name))
+        if name.startswith('.') or section.startswith('.data.rel.ro'):
             continue
         if section.startswith(('.tbss', '.tdata')):
-            locals_.add(plain)
-        elif section.startswith(('.data', '.bss', '*COM*')):
-            if not section.startswith('.data.rel.ro') and plain not in STATE:
-                found.append('%s: mutable state of the process (%s)' % (plain, section))
+            locals_.add(key)
+        elif section.startswith(('.data', '.bss', '*COM*')) and key not in STATE:
+            found.append('%s: mutable state of the process (%s)' % (key, section))
     if len(locals_) > 1:
         found.append('more than one thread-local: %s' % ', '.join(sorted(locals_)))
     return found
@@ -118,6 +128,19 @@ def tested_findings(declared, words):
             for d in declared if d.name not in words and not d.name.endswith('_')]
 
 
+def through_macros(words, headers):
+    """The words, and what the public macros among them expand to."""
+    bodies = {}
+    for source in headers:
+        for name, body in re.findall(r'^#define (\w+)\b((?:[^\n\\]|\\\n|\\.)*)', source.code, re.M):
+            bodies[name] = set(re.findall(r'\w+', body))
+    known, fresh = set(), set(words)
+    while fresh:
+        known |= fresh
+        fresh = set().union(*(bodies.get(word, ()) for word in fresh)) - known
+    return known
+
+
 class Symbols:
     """The rules, bound to a build folder. None where there is no library yet."""
 
@@ -153,8 +176,8 @@ class Symbols:
     def tested(self, tree):
         words = set()
         for source in tree.under('tests', kinds=('.c', '.h')):
-            words.update(re.findall(r'\bcoil_\w+', source.code))
-        return tested_findings(self.declared, words)
+            words.update(re.findall(r'\b(?:coil|COIL)_\w+', source.code))
+        return tested_findings(self.declared, through_macros(words, tree.headers()))
 
     def rules(self):
         return {

@@ -259,6 +259,9 @@ def listed(tree):
         name = source.path.split('/')[-1][:-2]
         if "'%s'" % name not in tree.read('examples/meson.build'):
             found.append('%s: not in examples/meson.build' % source.path)
+    for source in tree.under('bench/coil', kinds=('.c',)):
+        if "'%s'" % source.path[len('bench/'):] not in tree.read('bench/meson.build'):
+            found.append('%s: not in bench/meson.build' % source.path)
     return found
 
 

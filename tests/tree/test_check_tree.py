@@ -96,7 +96,7 @@ NM = '''0000000000001570 T coil_a@@COIL_0
 '''
 
 OBJDUMP = '''
-task.o:     file format elf64-x86-64
+task.c.o:     file format elf64-x86-64
 
 SYMBOL TABLE:
 0000000000000000 l    df *ABS*\t0000000000000000 task.c
@@ -132,6 +132,8 @@ def symbol_problems():
     """(what, got, expected) of each comparison."""
     declared = rules_symbols.declarations([source.Source('include/coil/a.h', HEADER)])
     names = [d.name for d in declared]
+    macros = source.Source('include/coil/b.h',
+                           '#define coil_m(a) coil_n(a)\n#define coil_n(b) \\\n    coil_o(b)\n')
     return [
         ('declarations', names, ['coil_a', 'coil_b', 'coil_c', 'coil_c2', 'coil_d', 'coil_e']),
         ('nm', rules_symbols.parse_nm(NM), {'coil_a', 'coil__secret'}),
@@ -146,11 +148,13 @@ def symbol_problems():
          ['include/coil/a.h:5: no comment stands above coil_b']),
         ('tested', rules_symbols.tested_findings(declared[:2], {'coil_a'}),
          ['include/coil/a.h:5: no test mentions coil_b']),
+        ('macros', rules_symbols.through_macros({'coil_m', 'x'}, [macros]),
+         {'coil_m', 'x', 'a', 'coil_n', 'coil_o', 'b'}),
         ('global-names', rules_symbols.global_findings({'coil_a', 'coil__x', 'helper'}, {'coil_a'}),
          ['helper is global, and neither public nor coil__*']),
         ('state', rules_symbols.state_findings(rules_symbols.parse_objdump(OBJDUMP)),
-         ['counter: mutable state of the process (.bss)',
-          'more than one thread-local: another, coil__current']),
+         ['task.c:counter: mutable state of the process (.bss)',
+          'more than one thread-local: task.c:another, task.c:coil__current']),
     ]
 
 

@@ -1,0 +1,49 @@
+/* coil/dns.h - host names to addresses.
+ *
+ *     struct coil_address *list;
+ *     size_t count;
+ *     rc = coil_resolve("example.org", "443", NULL, &list, &count);
+ *     ...
+ *     coil_resolve_free(list);
+ *
+ * Look-ups are the system's own (getaddrinfo: /etc/hosts, DNS, whatever it is set up for), on
+ * threads that serve nothing else, at most max_resolvers of them (struct coil_loop_options), so
+ * that a slow name server holds up neither the loop nor coil_to_thread. IP addresses with a
+ * numeric port need no thread, and neither do names that cannot exist ("*.invalid").
+ * Under the simulated backend "localhost" needs none either, and is ::1 and 127.0.0.1.
+ *
+ * asyncio's counterpart: loop.getaddrinfo.
+ */
+#ifndef COIL_DNS_H
+#define COIL_DNS_H
+
+#include <coil/address.h>
+#include <coil/base.h>
+
+/* All-zero is the default of everything. */
+struct coil_resolve_options {
+    int family;   /* AF_INET or AF_INET6: only these; AF_UNSPEC (0): both */
+    bool passive; /* for listening: without a host, all of this machine's addresses */
+};
+
+COIL_BEGIN_DECLS
+
+/* Finds the addresses of a host. host: a name or an IP address, without brackets; NULL or "": this
+ * machine (::1 and 127.0.0.1; if passive 0.0.0.0 and ::). service: a port number, a service's name
+ * ("https"), or NULL for port 0. options: may be NULL. ret_list: one address or more in the
+ * system's order of preference, for the caller to give to coil_resolve_free; ret_count: how many.
+ * 0; -COIL_EHOSTNAME: there is no such name, or it has no address (of that family);
+ * -COIL_ERESOLVER: the name service could not answer for now; -COIL_EADDRESS: unknown service, or
+ * a port out of range; -ENOMEM, -EAGAIN (no thread is to be had), -EINVAL.
+ * Cancel: returns at once, also while a thread still waits for a name server; that one ends by
+ * itself, later, and its answer is dropped. Not even the loop's end waits for it. */
+COIL_EXPORT COIL_SUSPENDS int coil_resolve(const char *host, const char *service,
+                                           const struct coil_resolve_options *options,
+                                           struct coil_address **ret_list, size_t *ret_count);
+
+/* Frees what coil_resolve returned. NULL: does nothing. Any thread. */
+COIL_EXPORT void coil_resolve_free(struct coil_address *list);
+
+COIL_END_DECLS
+
+#endif

@@ -1,0 +1,109 @@
+/* coil/stream.h - a buffered, bidirectional stream of bytes over a connected socket.
+ *
+ *     rc = coil_open_connection("example.org", 80, NULL, &stream);
+ *     coil_stream_write(stream, "GET / HTTP/1.0\r\n\r\n", 18);
+ *     while ((n = coil_stream_read(stream, buf, sizeof buf)) > 0) { ... }
+ *     coil_stream_close(stream);
+ *
+ * Reading: one task at a time (another one gets -COIL_ECONCURRENT). No byte that was received is
+ * lost by a cancel or a deadline; the stream stays usable.
+ * Writing: small writes are copied and go out together at the end of the iteration; a write above
+ * the high-water mark waits until there is room, so memory is bounded without calling drain.
+ * Several tasks may write: each write's bytes stay together, and waiting ones go in order. An
+ * error of an earlier write is returned by the next call that writes, drains or closes.
+ *
+ * A stream belongs to its loop, and must be closed or aborted before the loop ends. asyncio's
+ * counterparts: StreamReader and StreamWriter in one, open_connection, start_server.
+ */
+#ifndef COIL_STREAM_H
+#define COIL_STREAM_H
+
+#include <coil/base.h>
+
+struct coil_stream;
+
+/* All-zero is the default of everything. */
+struct coil_stream_options {
+    size_t limit;      /* most bytes that read_until looks through and peek collects; 0: 64 KiB */
+    size_t high_water; /* bytes waiting to be sent above which writes wait; 0: 64 KiB */
+    size_t low_water;  /* they go on at this; 0: a quarter of high_water */
+};
+
+COIL_BEGIN_DECLS
+
+/* Makes a stream of a connected socket. fd: the stream's from now on, also on failure (it is closed
+ * then); made non-blocking. options: may be NULL. -ENOMEM, -EINVAL, -COIL_ENOLOOP. */
+COIL_EXPORT int coil_stream_open(int fd, const struct coil_stream_options *options,
+                                 struct coil_stream **ret_stream);
+
+/* Reads what is there, at least one byte, at most size. Returns the count, 0 at the end;
+ * -ECONNRESET and the like; -COIL_ECONCURRENT. Cancel: nothing was read. */
+COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_read(struct coil_stream *stream, void *buf,
+                                                   size_t size);
+
+/* Reads exactly size bytes. Returns size. -COIL_EINCOMPLETE when the end came first. ret_read (may
+ * be NULL): how many bytes stand in buf, on failure too; those are taken from the stream. */
+COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_read_exactly(struct coil_stream *stream, void *buf,
+                                                           size_t size, size_t *ret_read);
+
+/* Reads up to and including a separator of sep_size bytes. Returns the count.
+ * -COIL_ELIMIT: the separator is not within size bytes, or not within the stream's limit;
+ * -COIL_EINCOMPLETE: the end came before it. On every failure, cancel included, all data stays in
+ * the stream and can be read otherwise. */
+COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_read_until(struct coil_stream *stream,
+                                                         const void *sep, size_t sep_size,
+                                                         void *buf, size_t size);
+
+/* Reads a line, its '\n' included (what is left before the end counts as one), and adds a '\0'.
+ * size: room, '\0' included. Returns the count without the '\0', 0 at the end. -COIL_ELIMIT as
+ * above, and then nothing is lost. */
+COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_read_line(struct coil_stream *stream, char *buf,
+                                                        size_t size);
+
+/* Lends what is buffered, without copying: waits until at least min bytes are there (min 0 or 1:
+ * any). ret_data: valid until the next call that suspends. Returns the count (>= min), less than
+ * min only at the end, 0 when nothing is left. -COIL_ELIMIT when min is above the limit. */
+COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_peek(struct coil_stream *stream, size_t min,
+                                                   const char **ret_data);
+
+/* Takes size of the bytes that peek has lent. 0; -EINVAL for more than are there. */
+COIL_EXPORT int coil_stream_consume(struct coil_stream *stream, size_t size);
+
+/* True when the end was received and everything before it was read. */
+COIL_EXPORT bool coil_stream_at_eof(const struct coil_stream *stream);
+
+/* Writes all of it: copies it or sends it, waits above the high-water mark. Returns size; or less,
+ * when a cancel or an error came after a part was accepted; or an error when nothing was: -EPIPE,
+ * -ECONNRESET (the peer is gone), -COIL_ECLOSED (after write_eof), -ENOMEM. */
+COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_write(struct coil_stream *stream, const void *buf,
+                                                    size_t size);
+
+/* Waits while more than the high-water mark is waiting to be sent, until the low-water mark. 0 or
+ * the error of an earlier write. Many tasks may wait. */
+COIL_EXPORT COIL_SUSPENDS int coil_stream_drain(struct coil_stream *stream);
+
+/* Waits until everything has been handed to the system. 0 or the error of an earlier write. */
+COIL_EXPORT COIL_SUSPENDS int coil_stream_flush(struct coil_stream *stream);
+
+/* Sends what is waiting, then the end of the stream; reading goes on. 0 or an error; Cancel: the
+ * end is still sent once everything before it is. Twice: does nothing. */
+COIL_EXPORT COIL_SUSPENDS int coil_stream_write_eof(struct coil_stream *stream);
+
+/* Sends what is waiting and closes. Frees the stream in any case. 0, or an error when not all could
+ * be sent. Cancel: what was not sent yet is dropped. NULL: does nothing. A task that still reads
+ * or writes the stream gets -COIL_ECLOSED. */
+COIL_EXPORT COIL_SUSPENDS int coil_stream_close(struct coil_stream *stream);
+
+/* Closes at once: what was not sent is dropped, the peer sees a reset if it sends. Frees the
+ * stream. NULL: does nothing. Does not suspend; callable from callbacks. */
+COIL_EXPORT void coil_stream_abort(struct coil_stream *stream);
+
+/* Bytes that were written and not yet handed to the system. */
+COIL_EXPORT size_t coil_stream_get_write_buffer_size(const struct coil_stream *stream);
+
+/* The descriptor, which stays the stream's. */
+COIL_EXPORT int coil_stream_get_fd(const struct coil_stream *stream);
+
+COIL_END_DECLS
+
+#endif

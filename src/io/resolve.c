@@ -1,0 +1,336 @@
+/* resolve.c - host names to addresses, by getaddrinfo in threads.
+ *
+ * A look-up that needs a thread is a block of memory of its own, which owns copies of what it was
+ * asked: a cancelled caller leaves at once, and the block is freed when it comes back (done), or
+ * by the thread when the loop has not waited for it (drop). The caller stands on the other side:
+ * `waiter`, on its stack, and the look-up point at each other until one of them leaves.
+ */
+#include "io/address.h"
+
+#include "base/memory.h"
+#include "loop/pool.h"
+#include "sys/resolver.h"
+#include "task/task.h"
+
+#include <coil/dns.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+enum { MAX_RESOLVERS = 4, MAX_HOST = 1024, MAX_SERVICE = 64 };
+
+#define SLOW_LOOKUP (100 * COIL_MSEC)
+
+struct query {
+    const char *host; /* never NULL, "" for none */
+    const char *service; /* a name; NULL: `port` is known */
+    uint16_t port;
+    int family;
+    bool is_passive;
+};
+
+struct answer {
+    struct coil_address *list;
+    size_t count;
+};
+
+struct waiter;
+
+struct lookup {
+    struct coil__job job;
+    struct waiter *waiter; /* the loop's thread only; NULL: nobody waits, done frees the look-up */
+    struct query query;    /* its texts stand in `text` */
+    struct answer answer;  /* with rc: valid once the work is over */
+    int rc;
+    char text[];
+};
+
+struct waiter {
+    struct coil__wait wait;
+    struct coil_task *self;
+    struct lookup *lookup; /* NULL: the caller was cancelled */
+};
+
+/* --- what needs no thread --- */
+
+static bool has_suffix(const char *host, const char *suffix)
+{
+    size_t size = strlen(host);
+    size_t suffix_size = strlen(suffix);
+
+    if (size > 0 && host[size - 1] == '.') {
+        size--;
+    }
+    return size >= suffix_size &&
+           strncasecmp(host + size - suffix_size, suffix, suffix_size) == 0 &&
+           (size == suffix_size || host[size - suffix_size - 1] == '.');
+}
+
+/* Those of the given IP addresses that are of the family. */
+static int answer_with(const struct query *query, const char *const *ips, size_t count,
+                       struct answer *ret_answer)
+{
+    struct coil_address *list = coil__calloc(count, sizeof *list);
+    size_t found = 0;
+
+    if (!list) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (coil_address_from_ip(ips[i], query->port, &list[found]) == 0 &&
+            (query->family == AF_UNSPEC || list[found].storage.ss_family == query->family)) {
+            found++;
+        }
+    }
+    if (found == 0) {
+        coil__free(list);
+        return -COIL_EHOSTNAME;
+    }
+    *ret_answer = (struct answer){.list = list, .count = found};
+    return 0;
+}
+
+/* 1: answered; 0: a thread must ask; or an error. */
+static int answer_at_once(const struct query *query, bool is_simulated, struct answer *ret_answer)
+{
+    static const char *const this_machine[] = {"::1", "127.0.0.1"};
+    static const char *const any[] = {"0.0.0.0", "::"};
+    struct coil_address address;
+    int rc;
+
+    if (has_suffix(query->host, "invalid")) { /* RFC 6761, section 6.4 */
+        return -COIL_EHOSTNAME;
+    }
+    if (query->service) {
+        return 0;
+    }
+    if (*query->host == '\0') {
+        rc = answer_with(query, query->is_passive ? any : this_machine, 2, ret_answer);
+    } else if (coil_address_from_ip(query->host, 0, &address) == 0) {
+        rc = answer_with(query, &query->host, 1, ret_answer);
+    } else if (is_simulated && has_suffix(query->host, "localhost")) {
+        rc = answer_with(query, this_machine, 2, ret_answer);
+    } else {
+        return 0;
+    }
+    return rc < 0 ? rc : 1;
+}
+
+/* --- in a thread --- */
+
+static int copy_addresses(struct lookup *lookup, const struct addrinfo *found)
+{
+    struct answer *answer = &lookup->answer;
+    size_t count = 0;
+
+    for (const struct addrinfo *ai = found; ai; ai = ai->ai_next) {
+        count++;
+    }
+    answer->list = coil__calloc(count, sizeof *answer->list);
+    if (!answer->list) {
+        return -ENOMEM;
+    }
+    for (const struct addrinfo *ai = found; ai; ai = ai->ai_next) {
+        struct coil_address *address = &answer->list[answer->count];
+
+        if (ai->ai_family != AF_INET && ai->ai_family != AF_INET6) {
+            continue;
+        }
+        coil__address_set(address, ai->ai_addr, ai->ai_addrlen);
+        if (!lookup->query.service) {
+            coil_address_set_port(address, lookup->query.port);
+        }
+        answer->count++;
+    }
+    return answer->count > 0 ? 0 : -COIL_EHOSTNAME;
+}
+
+static void look_up(struct coil__job *job)
+{
+    struct lookup *lookup = COIL__CONTAINER(job, struct lookup, job);
+    const struct query *query = &lookup->query;
+    struct addrinfo *found = NULL;
+
+    lookup->rc = coil__resolver_look_up(*query->host ? query->host : NULL, query->service,
+                                        query->family, query->is_passive, &found);
+    if (lookup->rc == 0) {
+        lookup->rc = copy_addresses(lookup, found);
+        coil__resolver_free(found);
+    }
+}
+
+static void free_lookup(struct lookup *lookup)
+{
+    coil__free(lookup->answer.list);
+    coil__free(lookup);
+}
+
+static void drop(struct coil__job *job)
+{
+    free_lookup(COIL__CONTAINER(job, struct lookup, job));
+}
+
+/* --- in the loop --- */
+
+static void done(struct coil__job *job)
+{
+    struct lookup *lookup = COIL__CONTAINER(job, struct lookup, job);
+
+    if (lookup->waiter) {
+        coil__task_wake(lookup->waiter->self);
+    } else {
+        free_lookup(lookup);
+    }
+}
+
+/* The caller leaves; the look-up comes back on its own, begun or not. */
+static void interrupt(struct coil_task *task, struct coil__wait *wait)
+{
+    struct waiter *waiter = COIL__CONTAINER(wait, struct waiter, wait);
+    struct lookup *lookup = waiter->lookup;
+
+    lookup->waiter = NULL;
+    waiter->lookup = NULL;
+    coil__pool_cancel(&lookup->job);
+    coil__task_wake(task);
+}
+
+static struct lookup *new_lookup(const struct query *query)
+{
+    size_t host_size = strlen(query->host) + 1;
+    size_t service_size = query->service ? strlen(query->service) + 1 : 0;
+    struct lookup *lookup = coil__calloc(1, sizeof *lookup + host_size + service_size);
+
+    if (!lookup) {
+        return NULL;
+    }
+    lookup->job = (struct coil__job){.work = look_up, .done = done, .drop = drop};
+    lookup->query = *query;
+    lookup->query.host = memcpy(lookup->text, query->host, host_size);
+    if (query->service) {
+        lookup->query.service = memcpy(lookup->text + host_size, query->service, service_size);
+    }
+    return lookup;
+}
+
+static int submit(struct coil_loop *loop, struct lookup *lookup)
+{
+    unsigned max = loop->max_resolvers ? loop->max_resolvers : MAX_RESOLVERS;
+    struct coil__pool *pool;
+    int rc = coil__pool_get(loop, &loop->resolvers, max, &pool);
+
+    return rc < 0 ? rc : coil__pool_submit(pool, &lookup->job);
+}
+
+static void report_if_slow(struct coil_loop *loop, int64_t began)
+{
+    struct coil_report report = {
+        .message = "a look-up of a host name took longer than 100 ms",
+        .task_name = coil_task_name(coil_current_task()),
+    };
+
+    if (loop->debug && coil_loop_now(loop) - began >= SLOW_LOOKUP) {
+        coil__loop_report(loop, &report);
+    }
+}
+
+static int ask_thread(struct coil_task *self, const struct query *query, struct answer *ret_answer)
+{
+    struct waiter waiter = {
+        .wait = {.interrupt = interrupt, .what = "resolve"},
+        .self = self,
+        .lookup = new_lookup(query),
+    };
+    int64_t began = coil_loop_now(self->loop);
+    int rc;
+
+    if (!waiter.lookup) {
+        return -ENOMEM;
+    }
+    waiter.lookup->waiter = &waiter;
+    rc = submit(self->loop, waiter.lookup);
+    if (rc < 0) {
+        free_lookup(waiter.lookup);
+        return rc;
+    }
+    coil__suspend(self, &waiter.wait);
+    report_if_slow(self->loop, began);
+    if (!waiter.lookup) {
+        return self->cancel ? coil__cancel_error(self) : -ECANCELED;
+    }
+    rc = waiter.lookup->rc;
+    if (rc == 0) {
+        *ret_answer = waiter.lookup->answer;
+        waiter.lookup->answer = (struct answer){0};
+    }
+    free_lookup(waiter.lookup);
+    return rc;
+}
+
+static int make_query(const char *host, const char *service,
+                      const struct coil_resolve_options *options, struct query *ret_query)
+{
+    int family = options->family;
+
+    *ret_query = (struct query){
+        .host = host ? host : "",
+        .family = family,
+        .is_passive = options->passive,
+    };
+    if (family != AF_UNSPEC && family != AF_INET && family != AF_INET6) {
+        return -EINVAL;
+    }
+    if (strnlen(ret_query->host, MAX_HOST) == MAX_HOST) {
+        return -COIL_EHOSTNAME;
+    }
+    if (!service) {
+        return 0;
+    }
+    if (*service == '\0' || strnlen(service, MAX_SERVICE) == MAX_SERVICE) {
+        return -COIL_EADDRESS;
+    }
+    if (service[strspn(service, "0123456789")] == '\0') {
+        return coil__parse_port(service, &ret_query->port);
+    }
+    ret_query->service = service;
+    return 0;
+}
+
+int coil_resolve(const char *host, const char *service, const struct coil_resolve_options *options,
+                 struct coil_address **ret_list, size_t *ret_count)
+{
+    static const struct coil_resolve_options defaults = {0};
+    struct coil_task *self;
+    struct answer answer;
+    struct query query;
+    int rc = coil__begin(&self);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (!ret_list || !ret_count) {
+        return -EINVAL;
+    }
+    rc = make_query(host, service, options ? options : &defaults, &query);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = answer_at_once(&query, self->loop->backend->is_simulated, &answer);
+    if (rc == 0) {
+        rc = ask_thread(self, &query, &answer);
+    } else {
+        coil__spend(self);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    *ret_list = answer.list;
+    *ret_count = answer.count;
+    return 0;
+}
+
+void coil_resolve_free(struct coil_address *list)
+{
+    coil__free(list);
+}

@@ -1,0 +1,318 @@
+/* stream.c - a stream's life: opened, entered by calls, closed when the last of them has left.
+ *
+ * Streams live in blocks that the loop keeps until its end; a closed one is used again. A handle
+ * is the address plus a generation in the low bits, as for tasks.
+ */
+#include "io/stream.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+
+enum { ALIGN = 64, BLOCK_STREAMS = 16, DEFAULT_LIMIT = 64 * 1024 };
+
+/* Padded to the alignment of handles. */
+union slot {
+    struct coil_stream stream;
+    char padding[(sizeof(struct coil_stream) + ALIGN - 1) / ALIGN * ALIGN];
+};
+
+struct coil__stream_block {
+    struct coil__stream_block *next;
+    union slot *slots; /* inside of memory, aligned */
+    char memory[BLOCK_STREAMS * sizeof(union slot) + ALIGN];
+};
+
+static struct coil_stream *handle_of(struct coil_stream *stream)
+{
+    return (struct coil_stream *)((uintptr_t)stream | (stream->generation & (ALIGN - 1)));
+}
+
+static void free_io(struct coil__io *io)
+{
+    struct coil__stream_block *block = io->blocks;
+
+    while (block) {
+        struct coil__stream_block *next = block->next;
+
+        coil__free(block);
+        block = next;
+    }
+    while (io->chunks) {
+        struct coil__chunk *next = io->chunks->next;
+
+        coil__free(io->chunks);
+        io->chunks = next;
+    }
+    coil__free(io->hot);
+    coil__free(io);
+}
+
+static void abort_all(struct coil__io *io)
+{
+    for (struct coil__stream_block *block = io->blocks; block; block = block->next) {
+        for (int i = 0; i < BLOCK_STREAMS; i++) {
+            struct coil_stream *stream = &block->slots[i].stream;
+
+            if (stream->loop && !stream->is_closing) {
+                coil_stream_abort(handle_of(stream));
+            }
+        }
+    }
+}
+
+/* The end of the loop: closes what the program left open, and waits for the kernel to let go. */
+static void end_io(struct coil_loop *loop)
+{
+    if (coil__loop_enter(loop) == 0) {
+        abort_all(loop->io);
+        while (loop->io->open_count > 0 && coil__loop_iterate(loop, COIL_NEVER) == 0) {
+        }
+        coil__loop_leave(loop);
+    }
+    free_io(loop->io);
+    loop->io = NULL;
+}
+
+static struct coil__io *get_io(struct coil_loop *loop)
+{
+    struct coil__io *io = loop->io;
+
+    if (!io) {
+        io = coil__calloc(1, sizeof *io);
+        if (!io) {
+            return NULL;
+        }
+        io->loop = loop;
+        loop->io = io;
+        loop->end_io = end_io;
+    }
+    return io;
+}
+
+static int add_block(struct coil__io *io)
+{
+    struct coil__stream_block *block = coil__calloc(1, sizeof *block);
+    uintptr_t start;
+
+    if (!block) {
+        return -ENOMEM;
+    }
+    start = ((uintptr_t)block->memory + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1);
+    block->slots = (union slot *)start;
+    block->next = io->blocks;
+    io->blocks = block;
+    for (int i = BLOCK_STREAMS - 1; i >= 0; i--) {
+        block->slots[i].stream.next_free = io->free_streams;
+        io->free_streams = &block->slots[i].stream;
+    }
+    return 0;
+}
+
+static void init(struct coil_stream *stream, struct coil__io *io, int fd,
+                 const struct coil_stream_options *options)
+{
+    uint8_t generation = stream->generation;
+
+    *stream = (struct coil_stream){
+        .loop = io->loop,
+        .io = io,
+        .fd = fd,
+        .generation = generation,
+        .limit = options->limit ? options->limit : DEFAULT_LIMIT,
+        .high_water = options->high_water ? options->high_water : DEFAULT_LIMIT,
+    };
+    stream->low_water = options->low_water ? options->low_water : stream->high_water / 4;
+    coil__stream_init_output(stream);
+}
+
+static int open_on(struct coil_loop *loop, int fd, const struct coil_stream_options *options,
+                   struct coil_stream **ret_stream)
+{
+    static const struct coil_stream_options defaults = {0};
+    struct coil__io *io = get_io(loop);
+    struct coil_stream *stream = NULL;
+    int rc;
+
+    options = options ? options : &defaults;
+    if (options->low_water > options->high_water && options->high_water > 0) {
+        return -EINVAL;
+    }
+    if (!io || (!io->free_streams && add_block(io) < 0)) {
+        return -ENOMEM;
+    }
+    rc = loop->backend->net->set_nonblocking(loop->backend, fd);
+    rc = rc < 0 ? rc : loop->backend->class->adopt(loop->backend, fd);
+    if (rc < 0) {
+        return rc;
+    }
+    stream = io->free_streams;
+    io->free_streams = stream->next_free;
+    io->open_count++;
+    init(stream, io, fd, options);
+    *ret_stream = handle_of(stream);
+    return 0;
+}
+
+int coil_stream_open(int fd, const struct coil_stream_options *options,
+                     struct coil_stream **ret_stream)
+{
+    struct coil_loop *loop = coil__thread.loop;
+    int rc;
+
+    if (fd < 0) {
+        return -EBADF;
+    }
+    if (!loop) {
+        return coil__no_task();
+    }
+    rc = ret_stream ? open_on(loop, fd, options, ret_stream) : -EINVAL;
+    if (rc < 0) {
+        loop->backend->net->close(loop->backend, fd);
+    }
+    return rc;
+}
+
+int coil__stream_find(struct coil_stream *handle, struct coil_stream **ret_stream)
+{
+    uintptr_t bits = (uintptr_t)handle;
+    struct coil_stream *stream = (struct coil_stream *)(bits & ~(uintptr_t)(ALIGN - 1));
+
+    if (!stream) {
+        return -EINVAL;
+    }
+    if (!coil__thread.loop) {
+        return coil__no_task();
+    }
+    if (!stream->loop || stream->is_closing || ((stream->generation ^ bits) & (ALIGN - 1))) {
+        return -COIL_ECLOSED;
+    }
+    if (stream->loop != coil__thread.loop) {
+        return -COIL_EWRONGTHREAD;
+    }
+    *ret_stream = stream;
+    return 0;
+}
+
+int coil__stream_enter(struct coil_stream *handle, struct coil_stream **ret_stream,
+                       struct coil_task **ret_self)
+{
+    int rc = coil__begin(ret_self);
+
+    rc = rc < 0 ? rc : coil__stream_find(handle, ret_stream);
+    if (rc == 0) {
+        (*ret_stream)->users++;
+    }
+    return rc;
+}
+
+/* The last one out: nobody refers to the stream any more. */
+static void dispose(struct coil_stream *stream)
+{
+    struct coil__backend *backend = stream->loop->backend;
+    struct coil__io *io = stream->io;
+
+    coil__stream_drop_input(stream);
+    coil__stream_drop_output(stream);
+    backend->class->release(backend, stream->fd);
+    backend->net->close(backend, stream->fd);
+    stream->loop = NULL;
+    stream->generation++;
+    stream->next_free = io->free_streams;
+    io->free_streams = stream;
+    io->open_count--;
+}
+
+void coil__stream_leave(struct coil_stream *stream)
+{
+    if (--stream->users == 0 && COIL__UNLIKELY(stream->is_closing)) {
+        dispose(stream);
+    }
+}
+
+int coil__stream_error(const struct coil_stream *stream, const struct coil_task *self, int rc)
+{
+    if (stream->is_closing && !self->cancel) {
+        return -COIL_ECLOSED;
+    }
+    return rc;
+}
+
+/* From here on nobody can enter; those inside give up. */
+static void shut(struct coil_stream *stream)
+{
+    stream->users++;
+    stream->is_closing = true;
+    coil__list_remove(&stream->flusher.link);
+    if (stream->read_op && stream->read_op->loop_) {
+        coil__op_request_cancel(stream->read_op);
+    }
+    if (stream->is_sending) {
+        coil__op_request_cancel(&stream->send_op);
+    }
+    coil__stream_wake_writers(stream);
+    coil__stream_leave(stream);
+}
+
+void coil_stream_abort(struct coil_stream *handle)
+{
+    struct coil_stream *stream = NULL;
+
+    if (handle && coil__stream_find(handle, &stream) == 0) {
+        shut(stream);
+    }
+}
+
+int coil_stream_close(struct coil_stream *handle)
+{
+    struct coil_task *self = coil__thread.task;
+    struct coil_stream *stream = NULL;
+    int rc;
+
+    if (!handle) {
+        return 0;
+    }
+    rc = coil__stream_find(handle, &stream);
+    if (rc < 0) {
+        return rc;
+    }
+    stream->users++;
+    if (stream->write_error < 0) {
+        rc = stream->write_error;
+    } else if (stream->queued > 0) {
+        rc = !self ? -COIL_ENOTASK
+             : self->cancel ? coil__cancel_error(self)
+                            : coil__stream_wait_queued(stream, self, 0);
+    }
+    if (!stream->is_closing) {
+        shut(stream);
+    }
+    coil__stream_leave(stream);
+    return rc;
+}
+
+int coil_stream_get_fd(const struct coil_stream *handle)
+{
+    struct coil_stream *stream = NULL;
+    int rc = coil__stream_find((struct coil_stream *)(uintptr_t)handle, &stream);
+
+    return rc < 0 ? rc : stream->fd;
+}
+
+bool coil_stream_at_eof(const struct coil_stream *handle)
+{
+    struct coil_stream *stream = NULL;
+
+    if (coil__stream_find((struct coil_stream *)(uintptr_t)handle, &stream) < 0) {
+        return true;
+    }
+    return stream->is_at_eof && stream->in.start == stream->in.end;
+}
+
+size_t coil_stream_get_write_buffer_size(const struct coil_stream *handle)
+{
+    struct coil_stream *stream = NULL;
+
+    return coil__stream_find((struct coil_stream *)(uintptr_t)handle, &stream) < 0 ? 0
+                                                                                  : stream->queued;
+}

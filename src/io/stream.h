@@ -1,0 +1,115 @@
+/* stream.h - the inside of a stream.
+ *
+ * Memory: an idle stream holds no buffer. What is received goes straight into the reader's memory
+ * where it can (read), else into the loop's one hot buffer (peek, read_until...); a stream whose
+ * bytes still stand there when another one needs it gets a buffer of its own (stream_read.c). What
+ * is written is collected in chunks from the loop's small store of them (stream_write.c).
+ *
+ * Lifetime: the struct goes away in close or abort, except while a task is inside a call on it or
+ * an operation is in the kernel: then with the last of those (`users`). Its memory stays with the
+ * loop and is used again; handles carry a generation, as those of tasks do, so that a call on a
+ * closed stream is noticed.
+ */
+#ifndef COIL__IO_STREAM_H
+#define COIL__IO_STREAM_H
+
+#include "task/task.h"
+
+#include <coil/stream.h>
+
+enum { COIL__CHUNK_SIZE = 16 * 1024, COIL__HOT_SIZE = 64 * 1024 };
+
+struct coil__chunk {
+    struct coil__chunk *next;
+    uint32_t start; /* of the bytes not yet sent */
+    uint32_t end;
+    char data[];
+};
+
+struct coil__stream_block;
+
+/* What the streams of a loop share; made with the first one. */
+struct coil__io {
+    struct coil_loop *loop;
+    struct coil__stream_block *blocks; /* all memory of streams */
+    struct coil_stream *free_streams;  /* by next_free */
+    size_t open_count;
+    char *hot;                   /* COIL__HOT_SIZE bytes */
+    struct coil_stream *hot_user; /* whose unread bytes stand in `hot`; NULL: nobody's */
+    struct coil__chunk *chunks;  /* at hand */
+    unsigned chunk_count;
+};
+
+/* Received and not yet read: data[start, end). */
+struct coil__inbuf {
+    char *data; /* NULL; the loop's hot buffer; or `capacity` bytes of its own */
+    size_t start;
+    size_t end;
+    size_t capacity;
+    bool is_hot;
+};
+
+/* What a task waits for in a stream; on its stack. */
+struct coil__stream_wait {
+    struct coil__list link; /* in turns or drainers */
+    struct coil__wait wait;
+    struct coil_task *self;
+    size_t threshold; /* drainers: wake when no more than this is queued */
+    bool is_done;
+};
+
+struct coil_stream {
+    struct coil_loop *loop; /* NULL while free */
+    struct coil_stream *next_free;
+    uint8_t generation;
+    struct coil__io *io;
+    int fd;
+    int read_error;  /* negative: what reading met; returned once the buffer is empty */
+    int write_error; /* negative: what sending met; nothing is sent any more */
+    bool is_drained; /* the last receive came up short: the next one will have to wait */
+    bool is_at_eof;  /* the peer's end was received */
+    bool is_closing; /* closed or aborted: calls that still run give up */
+    bool has_eof_queued; /* write_eof: shut down once everything is sent */
+    bool is_shut_down;
+    unsigned users;      /* calls and operations that still refer to the struct */
+    struct coil_task *reader; /* inside a reading call */
+    size_t limit;
+    size_t high_water;
+    size_t low_water;
+    struct coil__inbuf in;
+    struct coil__chunk *first; /* to be sent, oldest first */
+    struct coil__chunk *last;
+    size_t queued;             /* bytes in chunks */
+    struct coil__ready flusher; /* in loop->outgoing while there is something new to send */
+    struct coil_op send_op;
+    bool is_sending;           /* send_op is with the backend */
+    struct iovec iov[8];       /* send_op's */
+    struct msghdr msg;
+    bool is_writing;           /* a task has the turn to write */
+    struct coil__list turns;   /* of coil__stream_wait: wait for their turn to write, in order */
+    struct coil__list drainers; /* of coil__stream_wait: wait until less is queued */
+    struct coil_op *read_op;   /* of the reader, while it waits */
+};
+
+/* Brackets of a call on a stream: the stream and the calling task; or why it cannot be made. */
+int coil__stream_enter(struct coil_stream *handle, struct coil_stream **ret_stream,
+                       struct coil_task **ret_self);
+void coil__stream_leave(struct coil_stream *stream);
+/* The stream behind a handle: -EINVAL, -COIL_ECLOSED, -COIL_EWRONGTHREAD. */
+int coil__stream_find(struct coil_stream *handle, struct coil_stream **ret_stream);
+/* The error to pass on when an operation of `self` on the stream returned rc < 0. */
+int coil__stream_error(const struct coil_stream *stream, const struct coil_task *self, int rc);
+
+/* stream_read.c: forgets what was received. */
+void coil__stream_drop_input(struct coil_stream *stream);
+
+/* stream_write.c */
+void coil__stream_init_output(struct coil_stream *stream);
+void coil__stream_drop_output(struct coil_stream *stream);
+/* Lets everybody who waits to write look again. */
+void coil__stream_wake_writers(struct coil_stream *stream);
+/* Waits until at most `threshold` bytes are queued: 0, the stream's error, or a cancel's reason. */
+int coil__stream_wait_queued(struct coil_stream *stream, struct coil_task *self, size_t threshold);
+bool coil__stream_is_in_hot(const struct coil_stream *stream, const void *data);
+
+#endif

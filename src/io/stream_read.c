@@ -1,0 +1,391 @@
+/* stream_read.c - the reading half of a stream.
+ *
+ * `in` holds what was received and not yet read. It is empty most of the time: read receives
+ * straight into the caller's memory. Calls that must look before they take (peek, read_until,
+ * read_line) receive into the loop's hot buffer; only when another stream needs that buffer are
+ * unread bytes moved to one of the stream's own, which is freed again when it is empty.
+ *
+ * No buffer of the stream's is lent to the kernel while the task waits: it waits for readiness,
+ * then receives.
+ */
+#include "io/stream.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+enum { FIRST_CAPACITY = 4096 };
+
+static size_t buffered(const struct coil_stream *stream)
+{
+    return stream->in.end - stream->in.start;
+}
+
+void coil__stream_drop_input(struct coil_stream *stream)
+{
+    if (stream->in.is_hot) {
+        stream->io->hot_user = NULL;
+    } else {
+        coil__free(stream->in.data);
+    }
+    stream->in = (struct coil__inbuf){0};
+}
+
+bool coil__stream_is_in_hot(const struct coil_stream *stream, const void *data)
+{
+    uintptr_t hot = (uintptr_t)stream->io->hot;
+
+    return hot && (uintptr_t)data - hot < COIL__HOT_SIZE;
+}
+
+static void take(struct coil_stream *stream, size_t size)
+{
+    stream->in.start += size;
+    if (buffered(stream) == 0) {
+        coil__stream_drop_input(stream);
+    }
+}
+
+/* Moves the unread bytes into a buffer of the stream's own with room for `capacity`. */
+static int move_out(struct coil_stream *stream, size_t capacity)
+{
+    struct coil__inbuf in = {.end = buffered(stream), .capacity = capacity};
+
+    in.data = coil__malloc(capacity);
+    if (!in.data) {
+        return -ENOMEM;
+    }
+    memcpy(in.data, stream->in.data + stream->in.start, in.end);
+    coil__stream_drop_input(stream);
+    stream->in = in;
+    return 0;
+}
+
+/* Makes the hot buffer this stream's, which has nothing buffered. */
+static int take_hot(struct coil_stream *stream)
+{
+    struct coil__io *io = stream->io;
+
+    if (!io->hot) {
+        io->hot = coil__malloc(COIL__HOT_SIZE);
+        if (!io->hot) {
+            return -ENOMEM;
+        }
+    }
+    if (io->hot_user) {
+        size_t size = buffered(io->hot_user);
+        int rc = move_out(io->hot_user, size < FIRST_CAPACITY ? FIRST_CAPACITY : size);
+
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    io->hot_user = stream;
+    stream->in = (struct coil__inbuf){
+        .data = io->hot, .capacity = COIL__HOT_SIZE, .is_hot = true};
+    return 0;
+}
+
+/* Room behind the buffered bytes: 0, -ENOMEM, or -COIL_ELIMIT when the limit is reached. */
+static int make_room(struct coil_stream *stream)
+{
+    struct coil__inbuf *in = &stream->in;
+    size_t size = buffered(stream);
+
+    if (size == 0) {
+        coil__stream_drop_input(stream);
+        return take_hot(stream);
+    }
+    if (in->end < in->capacity) {
+        return 0;
+    }
+    if (in->start > 0) {
+        memmove(in->data, in->data + in->start, size);
+        in->start = 0;
+        in->end = size;
+        return 0;
+    }
+    return size >= stream->limit ? -COIL_ELIMIT : move_out(stream, in->capacity * 2);
+}
+
+/* Keeps what a receive has told about the connection. */
+static ssize_t note(struct coil_stream *stream, const struct coil_task *self, ssize_t count,
+                    size_t asked)
+{
+    if (count > 0) {
+        stream->is_drained = (size_t)count < asked;
+    } else if (count == 0) {
+        stream->is_at_eof = true;
+    } else if (!self->cancel && !stream->is_closing && count != -ENOMEM && count != -ENOBUFS &&
+               count != -EAGAIN) {
+        stream->read_error = (int)count;
+    }
+    return count;
+}
+
+static ssize_t attempt(struct coil_stream *stream, void *buf, size_t size)
+{
+    struct coil__backend *backend = stream->loop->backend;
+    struct coil_op op = {
+        .kind_ = COIL__OP_RECV, .fd_ = stream->fd, .buf_ = buf, .size_ = size};
+
+    return backend->net->attempt(backend, &op);
+}
+
+static ssize_t run_op(struct coil_stream *stream, struct coil_task *self, struct coil_op *op)
+{
+    ssize_t rc;
+
+    stream->read_op = op;
+    rc = coil__op_wait(self, op, "stream read");
+    stream->read_op = NULL;
+    return rc < 0 ? coil__stream_error(stream, self, (int)rc) : rc;
+}
+
+/* Receives straight into the caller's memory. */
+static ssize_t receive(struct coil_stream *stream, struct coil_task *self, void *buf, size_t size)
+{
+    struct coil_op op = {.kind_ = COIL__OP_RECV,
+                         .fd_ = stream->fd,
+                         .buf_ = buf,
+                         .size_ = size,
+                         .flags_ = COIL__EXPECT_WAIT};
+    ssize_t count = stream->is_drained ? -EAGAIN : attempt(stream, buf, size);
+
+    if (count == -EAGAIN) {
+        count = run_op(stream, self, &op);
+    } else {
+        coil__spend(self);
+    }
+    return note(stream, self, count, size);
+}
+
+static int wait_readable(struct coil_stream *stream, struct coil_task *self)
+{
+    struct coil_op op = {.kind_ = COIL__OP_POLL,
+                         .fd_ = stream->fd,
+                         .flags_ = POLLIN | POLLRDHUP | COIL__EXPECT_WAIT};
+    ssize_t rc = run_op(stream, self, &op);
+
+    return rc < 0 ? (int)rc : 0;
+}
+
+/* Adds to what is buffered: the count, 0 at the end, or an error. */
+static ssize_t fill(struct coil_stream *stream, struct coil_task *self)
+{
+    ssize_t count = stream->is_drained ? -EAGAIN : 0;
+
+    if (stream->is_at_eof || stream->read_error < 0) {
+        return stream->read_error;
+    }
+    for (;;) {
+        size_t room;
+        int rc;
+
+        if (count == -EAGAIN) {
+            rc = wait_readable(stream, self);
+            if (rc < 0) {
+                return note(stream, self, rc, 0);
+            }
+        }
+        rc = make_room(stream);
+        if (rc < 0) {
+            return rc;
+        }
+        room = stream->in.capacity - stream->in.end;
+        count = attempt(stream, stream->in.data + stream->in.end, room);
+        if (count != -EAGAIN) {
+            stream->in.end += count > 0 ? (size_t)count : 0;
+            coil__spend(self);
+            return note(stream, self, count, room);
+        }
+    }
+}
+
+/* Brackets of a reading call. */
+static int enter(struct coil_stream *handle, struct coil_stream **ret_stream,
+                 struct coil_task **ret_self)
+{
+    int rc = coil__stream_enter(handle, ret_stream, ret_self);
+
+    if (rc == 0 && (*ret_stream)->reader) {
+        coil__stream_leave(*ret_stream);
+        return -COIL_ECONCURRENT;
+    }
+    if (rc == 0) {
+        (*ret_stream)->reader = *ret_self;
+    }
+    return rc;
+}
+
+static ssize_t leave(struct coil_stream *stream, ssize_t rc)
+{
+    stream->reader = NULL;
+    coil__stream_leave(stream);
+    return rc;
+}
+
+/* What is buffered, or else what a receive brings; 0 at the end. */
+static ssize_t read_some(struct coil_stream *stream, struct coil_task *self, void *buf, size_t size)
+{
+    size_t count = buffered(stream);
+
+    if (count > 0) {
+        count = count < size ? count : size;
+        memcpy(buf, stream->in.data + stream->in.start, count);
+        take(stream, count);
+        coil__spend(self);
+        return (ssize_t)count;
+    }
+    if (stream->is_at_eof || stream->read_error < 0) {
+        return stream->read_error;
+    }
+    return receive(stream, self, buf, size);
+}
+
+ssize_t coil_stream_read(struct coil_stream *handle, void *buf, size_t size)
+{
+    struct coil_stream *stream;
+    struct coil_task *self;
+    int rc = !buf && size > 0 ? -EINVAL : enter(handle, &stream, &self);
+
+    if (rc < 0) {
+        return rc;
+    }
+    return leave(stream, size > 0 ? read_some(stream, self, buf, size) : 0);
+}
+
+ssize_t coil_stream_read_exactly(struct coil_stream *handle, void *buf, size_t size,
+                                 size_t *ret_read)
+{
+    struct coil_stream *stream;
+    struct coil_task *self;
+    size_t done = 0;
+    ssize_t rc = !buf && size > 0 ? -EINVAL : enter(handle, &stream, &self);
+
+    if (rc == 0) {
+        while (done < size) {
+            rc = read_some(stream, self, (char *)buf + done, size - done);
+            if (rc <= 0) {
+                break;
+            }
+            done += (size_t)rc;
+        }
+        rc = leave(stream, done == size ? (ssize_t)size : rc < 0 ? rc : -COIL_EINCOMPLETE);
+    }
+    if (ret_read) {
+        *ret_read = done;
+    }
+    return rc;
+}
+
+/* The length up to and including the separator, once it is buffered; see read_until for errors. */
+static ssize_t find(struct coil_stream *stream, struct coil_task *self, const void *sep,
+                    size_t sep_size, size_t max)
+{
+    size_t scanned = 0;
+    size_t limit = max < stream->limit ? max : stream->limit;
+
+    for (;;) {
+        const char *start = stream->in.data + stream->in.start;
+        size_t size = buffered(stream);
+        size_t from = scanned >= sep_size ? scanned - sep_size + 1 : 0;
+        const char *hit = size >= sep_size ? memmem(start + from, size - from, sep, sep_size) : NULL;
+        ssize_t rc;
+
+        if (hit) {
+            size_t length = (size_t)(hit - start) + sep_size;
+
+            return length <= limit ? (ssize_t)length : -COIL_ELIMIT;
+        }
+        if (size >= limit) {
+            return -COIL_ELIMIT;
+        }
+        scanned = size;
+        rc = fill(stream, self);
+        if (rc <= 0) {
+            return rc < 0 ? rc : -COIL_EINCOMPLETE;
+        }
+    }
+}
+
+ssize_t coil_stream_read_until(struct coil_stream *handle, const void *sep, size_t sep_size,
+                               void *buf, size_t size)
+{
+    struct coil_stream *stream;
+    struct coil_task *self;
+    ssize_t rc = !sep || sep_size == 0 || !buf ? -EINVAL : enter(handle, &stream, &self);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = find(stream, self, sep, sep_size, size);
+    if (rc > 0) {
+        memcpy(buf, stream->in.data + stream->in.start, (size_t)rc);
+        take(stream, (size_t)rc);
+    }
+    return leave(stream, rc);
+}
+
+ssize_t coil_stream_read_line(struct coil_stream *handle, char *buf, size_t size)
+{
+    struct coil_stream *stream;
+    struct coil_task *self;
+    ssize_t rc = !buf || size < 2 ? -EINVAL : enter(handle, &stream, &self);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = find(stream, self, "\n", 1, size - 1);
+    if (rc == -COIL_EINCOMPLETE) {
+        rc = (ssize_t)buffered(stream); /* the last line needs no '\n' */
+    }
+    if (rc >= 0) {
+        if (rc > 0) {
+            memcpy(buf, stream->in.data + stream->in.start, (size_t)rc);
+            take(stream, (size_t)rc);
+        }
+        buf[rc] = '\0';
+    }
+    return leave(stream, rc);
+}
+
+ssize_t coil_stream_peek(struct coil_stream *handle, size_t min, const char **ret_data)
+{
+    struct coil_stream *stream;
+    struct coil_task *self;
+    ssize_t rc = !ret_data ? -EINVAL : enter(handle, &stream, &self);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (min > stream->limit) {
+        return leave(stream, -COIL_ELIMIT);
+    }
+    min = min > 0 ? min : 1;
+    rc = 1;
+    while (rc > 0 && buffered(stream) < min) {
+        rc = fill(stream, self);
+    }
+    if (rc >= 0) {
+        rc = (ssize_t)buffered(stream);
+        *ret_data = rc > 0 ? stream->in.data + stream->in.start : "";
+    }
+    return leave(stream, rc);
+}
+
+int coil_stream_consume(struct coil_stream *handle, size_t size)
+{
+    struct coil_stream *stream;
+    int rc = coil__stream_find(handle, &stream);
+
+    if (rc < 0 || size > buffered(stream)) {
+        return rc < 0 ? rc : -EINVAL;
+    }
+    if (size > 0) {
+        take(stream, size);
+    }
+    return 0;
+}

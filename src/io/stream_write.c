@@ -1,0 +1,471 @@
+/* stream_write.c - the writing half of a stream.
+ *
+ * Bytes to be sent stand in a chain of chunks. A stream with something new to send stands in
+ * loop->outgoing, and is sent from just before the kernel is asked: all that one iteration writes
+ * becomes one system call. What the socket does not take at once is left to `send_op`. A large
+ * write to an empty queue is sent straight from the caller's memory.
+ *
+ * Turns: a write that has to wait holds the turn until all its bytes are accepted; others wait
+ * in order, so the bytes of one write stay together.
+ */
+#include "io/stream.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+enum { DIRECT_SIZE = 4096, MAX_IDLE_CHUNKS = 64, MAX_IOV = 8 };
+
+static void mark_dirty(struct coil_stream *stream);
+
+/* --- chunks --- */
+
+static struct coil__chunk *new_chunk(struct coil__io *io)
+{
+    struct coil__chunk *chunk = io->chunks;
+
+    if (chunk) {
+        io->chunks = chunk->next;
+        io->chunk_count--;
+    } else {
+        chunk = coil__malloc(COIL__CHUNK_SIZE);
+    }
+    if (chunk) {
+        chunk->next = NULL;
+        chunk->start = 0;
+        chunk->end = 0;
+    }
+    return chunk;
+}
+
+static void free_chunk(struct coil__io *io, struct coil__chunk *chunk)
+{
+    if (io->chunk_count >= MAX_IDLE_CHUNKS) {
+        coil__free(chunk);
+        return;
+    }
+    chunk->next = io->chunks;
+    io->chunks = chunk;
+    io->chunk_count++;
+}
+
+static void drop_first(struct coil_stream *stream)
+{
+    struct coil__chunk *chunk = stream->first;
+
+    stream->first = chunk->next;
+    if (!stream->first) {
+        stream->last = NULL;
+    }
+    free_chunk(stream->io, chunk);
+}
+
+/* Queues as much as there is memory for; returns the count. */
+static size_t enqueue(struct coil_stream *stream, const char *data, size_t size)
+{
+    const size_t capacity = COIL__CHUNK_SIZE - sizeof(struct coil__chunk);
+    size_t done = 0;
+
+    while (done < size) {
+        struct coil__chunk *chunk = stream->last;
+        size_t count;
+
+        if (!chunk || chunk->end == capacity) {
+            chunk = new_chunk(stream->io);
+            if (!chunk) {
+                break;
+            }
+            if (stream->last) {
+                stream->last->next = chunk;
+            } else {
+                stream->first = chunk;
+            }
+            stream->last = chunk;
+        }
+        count = capacity - chunk->end < size - done ? capacity - chunk->end : size - done;
+        memcpy(chunk->data + chunk->end, data + done, count);
+        chunk->end += (uint32_t)count;
+        done += count;
+    }
+    stream->queued += done;
+    return done;
+}
+
+static void dequeue(struct coil_stream *stream, size_t size)
+{
+    stream->queued -= size;
+    while (size > 0) {
+        struct coil__chunk *chunk = stream->first;
+        size_t count = chunk->end - chunk->start;
+
+        if (count > size) {
+            chunk->start += (uint32_t)size;
+            return;
+        }
+        size -= count;
+        drop_first(stream);
+    }
+}
+
+void coil__stream_drop_output(struct coil_stream *stream)
+{
+    while (stream->first) {
+        drop_first(stream);
+    }
+    stream->queued = 0;
+}
+
+/* --- sending --- */
+
+static void fail(struct coil_stream *stream, int error)
+{
+    stream->write_error = error;
+    coil__stream_drop_output(stream);
+}
+
+static void shut_down(struct coil_stream *stream)
+{
+    struct coil__backend *backend = stream->loop->backend;
+
+    if (!stream->is_shut_down && stream->write_error == 0) {
+        stream->is_shut_down = true;
+        backend->net->shutdown(backend, stream->fd, SHUT_WR);
+    }
+}
+
+/* After the queue has become shorter, or has failed. */
+static void after_progress(struct coil_stream *stream)
+{
+    if (stream->has_eof_queued && stream->queued == 0) {
+        shut_down(stream);
+    }
+    if (!coil__list_is_empty(&stream->drainers)) {
+        coil__stream_wake_writers(stream);
+    }
+}
+
+/* Describes the queue to send_op. One chunk, the usual case, needs no vector. */
+static void prepare_send(struct coil_stream *stream)
+{
+    struct coil_op *op = &stream->send_op;
+    struct coil__chunk *chunk = stream->first;
+    size_t count = 0;
+
+    *op = (struct coil_op){.fd_ = stream->fd};
+    if (!chunk->next) {
+        op->kind_ = COIL__OP_SEND;
+        op->buf_ = chunk->data + chunk->start;
+        op->size_ = chunk->end - chunk->start;
+        return;
+    }
+    for (; chunk && count < MAX_IOV; chunk = chunk->next) {
+        stream->iov[count++] = (struct iovec){.iov_base = chunk->data + chunk->start,
+                                              .iov_len = chunk->end - chunk->start};
+    }
+    stream->msg = (struct msghdr){.msg_iov = stream->iov, .msg_iovlen = count};
+    op->kind_ = COIL__OP_SENDMSG;
+    op->buf_ = &stream->msg;
+    op->size_ = 1;
+}
+
+static void on_sent(struct coil_op *op)
+{
+    struct coil_stream *stream = COIL__CONTAINER(op, struct coil_stream, send_op);
+    ssize_t count = op->result;
+
+    stream->is_sending = false;
+    if (count >= 0) {
+        dequeue(stream, (size_t)count);
+    } else if (!stream->is_closing) {
+        fail(stream, (int)count);
+    }
+    if (stream->queued > 0 && !stream->is_closing) {
+        mark_dirty(stream);
+    }
+    after_progress(stream);
+    coil__stream_leave(stream);
+}
+
+/* Hands the queue to the backend, to be sent as soon as the socket takes it. */
+static void send_later(struct coil_stream *stream)
+{
+    int rc;
+
+    stream->is_sending = true;
+    stream->users++;
+    rc = coil__op_start(stream->loop, &stream->send_op, on_sent);
+    if (rc != 0) {
+        stream->send_op.result = rc < 0 ? rc : stream->send_op.result;
+        on_sent(&stream->send_op);
+    }
+}
+
+static void flush(struct coil__ready *ready)
+{
+    struct coil_stream *stream = COIL__CONTAINER(ready, struct coil_stream, flusher);
+    struct coil__backend *backend = stream->loop->backend;
+    ssize_t count;
+
+    if (stream->is_sending || stream->queued == 0) {
+        return;
+    }
+    prepare_send(stream);
+    count = backend->net->attempt(backend, &stream->send_op);
+    if (count == -EAGAIN) {
+        send_later(stream);
+        return;
+    }
+    if (count < 0) {
+        fail(stream, (int)count);
+    } else {
+        dequeue(stream, (size_t)count);
+        if (stream->queued > 0) {
+            prepare_send(stream);
+            send_later(stream);
+        }
+    }
+    after_progress(stream);
+}
+
+static void mark_dirty(struct coil_stream *stream)
+{
+    if (!stream->is_sending && !coil__list_is_linked(&stream->flusher.link)) {
+        coil__loop_push_outgoing(stream->loop, &stream->flusher);
+    }
+}
+
+void coil__stream_init_output(struct coil_stream *stream)
+{
+    stream->flusher.run = flush;
+    coil__list_init(&stream->turns);
+    coil__list_init(&stream->drainers);
+}
+
+/* --- waiting --- */
+
+static void interrupt_wait(struct coil_task *task, struct coil__wait *wait)
+{
+    struct coil__stream_wait *w = COIL__CONTAINER(wait, struct coil__stream_wait, wait);
+
+    coil__list_remove(&w->link);
+    coil__task_wake(task);
+}
+
+static void wake(struct coil__stream_wait *w)
+{
+    coil__list_remove(&w->link);
+    w->is_done = true;
+    coil__task_wake(w->self);
+}
+
+void coil__stream_wake_writers(struct coil_stream *stream)
+{
+    bool is_over = stream->write_error < 0 || stream->is_closing;
+
+    COIL__LIST_FOREACH_SAFE(&stream->drainers, link) {
+        struct coil__stream_wait *w = COIL__CONTAINER(link, struct coil__stream_wait, link);
+
+        if (is_over || stream->queued <= w->threshold) {
+            wake(w);
+        }
+    }
+    if (is_over) {
+        COIL__LIST_FOREACH_SAFE(&stream->turns, link) {
+            wake(COIL__CONTAINER(link, struct coil__stream_wait, link));
+        }
+    }
+}
+
+static int wait_in(struct coil__list *list, struct coil_task *self, size_t threshold,
+                   const char *what)
+{
+    struct coil__stream_wait w = {
+        .wait = {.interrupt = interrupt_wait, .what = what}, .self = self, .threshold = threshold};
+
+    coil__list_push_tail(list, &w.link);
+    coil__suspend(self, &w.wait);
+    return w.is_done ? 0 : coil__cancel_error(self);
+}
+
+static int state_error(const struct coil_stream *stream)
+{
+    return stream->is_closing ? -COIL_ECLOSED : stream->write_error;
+}
+
+int coil__stream_wait_queued(struct coil_stream *stream, struct coil_task *self, size_t threshold)
+{
+    int rc = state_error(stream);
+
+    while (rc == 0 && stream->queued > threshold) {
+        rc = wait_in(&stream->drainers, self, threshold, "stream drain");
+        rc = rc < 0 ? rc : state_error(stream);
+    }
+    return rc;
+}
+
+static int take_turn(struct coil_stream *stream, struct coil_task *self)
+{
+    int rc = 0;
+
+    if (stream->is_writing) {
+        rc = wait_in(&stream->turns, self, 0, "stream write");
+        rc = rc < 0 ? rc : state_error(stream);
+    }
+    if (rc == 0) {
+        stream->is_writing = true;
+    }
+    return rc;
+}
+
+/* Hands the turn to the next one; it stays taken meanwhile, so nobody barges in. */
+static void give_turn(struct coil_stream *stream)
+{
+    if (coil__list_is_empty(&stream->turns)) {
+        stream->is_writing = false;
+    } else {
+        wake(COIL__CONTAINER(stream->turns.next, struct coil__stream_wait, link));
+    }
+}
+
+/* --- writing --- */
+
+/* Sends from the caller's memory what the socket takes; waits for it only with `wait`. */
+static ssize_t send_direct(struct coil_stream *stream, struct coil_task *self, const char *data,
+                           size_t size, bool may_wait)
+{
+    struct coil__backend *backend = stream->loop->backend;
+    struct coil_op op = {.kind_ = COIL__OP_SEND,
+                         .fd_ = stream->fd,
+                         .buf_ = (void *)(uintptr_t)data,
+                         .size_ = size};
+    ssize_t count = backend->net->attempt(backend, &op);
+
+    if (count == -EAGAIN && may_wait) {
+        count = coil__op_wait(self, &op, "stream write");
+        if (count < 0 && self->cancel) {
+            return count;
+        }
+    }
+    if (count < 0 && count != -EAGAIN) {
+        fail(stream, (int)count);
+    }
+    return count == -EAGAIN ? 0 : count;
+}
+
+/* One step of a write: the number of bytes accepted, 0 after having waited for room, or an error. */
+static ssize_t write_some(struct coil_stream *stream, struct coil_task *self, const char *data,
+                          size_t size)
+{
+    bool is_lent = coil__stream_is_in_hot(stream, data);
+    size_t room = stream->queued < stream->high_water ? stream->high_water - stream->queued : 0;
+    size_t count;
+
+    if (stream->queued == 0 && !stream->is_sending && size >= DIRECT_SIZE) {
+        ssize_t sent = send_direct(stream, self, data, size, size > room && !is_lent);
+
+        if (sent != 0) {
+            return sent;
+        }
+    }
+    /* Lent memory is only good until the task suspends: all of it is taken at once. */
+    count = enqueue(stream, data, is_lent || size < room ? size : room);
+    if (count > 0) {
+        mark_dirty(stream);
+        return (ssize_t)count;
+    }
+    if (room > 0) {
+        return -ENOMEM;
+    }
+    return coil__stream_wait_queued(stream, self, stream->low_water);
+}
+
+static ssize_t write_all(struct coil_stream *stream, struct coil_task *self, const char *data,
+                         size_t size)
+{
+    size_t done = 0;
+    ssize_t rc = 0;
+
+    while (done < size) {
+        rc = state_error(stream);
+        if (rc == 0 && self->cancel && done > 0) {
+            break;
+        }
+        rc = rc < 0 ? rc : write_some(stream, self, data + done, size - done);
+        if (rc < 0) {
+            break;
+        }
+        done += (size_t)rc;
+    }
+    return done > 0 ? (ssize_t)done : rc;
+}
+
+ssize_t coil_stream_write(struct coil_stream *handle, const void *buf, size_t size)
+{
+    struct coil_stream *stream;
+    struct coil_task *self;
+    ssize_t rc = (!buf && size > 0) || size > SSIZE_MAX ? -EINVAL
+                                                        : coil__stream_enter(handle, &stream, &self);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = stream->has_eof_queued ? -COIL_ECLOSED : state_error(stream);
+    rc = rc < 0 ? rc : take_turn(stream, self);
+    if (rc == 0) {
+        rc = write_all(stream, self, buf, size);
+        give_turn(stream);
+        coil__spend(self);
+    }
+    coil__stream_leave(stream);
+    return rc;
+}
+
+static int wait_queued(struct coil_stream *handle, bool to_the_end)
+{
+    struct coil_stream *stream;
+    struct coil_task *self;
+    int rc = coil__stream_enter(handle, &stream, &self);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = state_error(stream);
+    if (rc == 0 && (to_the_end || stream->queued > stream->high_water)) {
+        rc = coil__stream_wait_queued(stream, self, to_the_end ? 0 : stream->low_water);
+    }
+    coil__stream_leave(stream);
+    return rc;
+}
+
+int coil_stream_drain(struct coil_stream *handle)
+{
+    return wait_queued(handle, false);
+}
+
+int coil_stream_flush(struct coil_stream *handle)
+{
+    return wait_queued(handle, true);
+}
+
+int coil_stream_write_eof(struct coil_stream *handle)
+{
+    struct coil_stream *stream;
+    struct coil_task *self;
+    int rc = coil__stream_enter(handle, &stream, &self);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = state_error(stream);
+    if (rc == 0 && !stream->has_eof_queued) {
+        stream->has_eof_queued = true;
+        if (stream->queued == 0) {
+            shut_down(stream);
+        }
+        rc = coil__stream_wait_queued(stream, self, 0);
+    }
+    coil__stream_leave(stream);
+    return rc;
+}
