@@ -1,4 +1,5 @@
-/* coil.h - the whole core in one include: loop, tasks, cancellation, groups, synchronisation.
+/* coil.h - the whole core in one include: loop, tasks, cancellation, groups, synchronisation,
+ * descriptors and streams.
  *
  * Each header below stands alone as well. TLS, HTTP and the databases are libraries of their own,
  * with headers of their own.
@@ -16,5 +17,15 @@
 #include <coil/gather.h>
 #include <coil/group.h>
 #include <coil/local.h>
+#include <coil/future.h>
+#include <coil/event.h>
+#include <coil/channel.h>
+#include <coil/thread.h>
+#include <coil/address.h>
+#include <coil/dns.h>
+#include <coil/net.h>
+#include <coil/fd.h>
+#include <coil/stream.h>
+#include <coil/server.h>
 
 #endif

@@ -8,7 +8,7 @@ set -eu
 packages_of() {
     case $1 in
     build) echo gcc libc6-dev meson ninja-build pkg-config liburing-dev ;;
-    demo) echo nginx-light curl ;;
+    demo) echo nginx-light libnginx-mod-http-echo curl ;;
     sanitize) echo valgrind gdb ;;
     cross) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
     test) echo g++ clang clang-format-14 gdb valgrind curl python3 \

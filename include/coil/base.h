@@ -73,7 +73,7 @@ struct coil__heap_node {
 
 /* Internal: something that the loop runs once, in the next iteration. */
 struct coil__ready {
-    struct coil__list link;
+    struct coil__ready *next; /* in a queue of the loop's */
     void (*run)(struct coil__ready *ready);
 };
 

@@ -21,7 +21,7 @@
  * and somebody waits for it; needs no deinit. Zero it to use it again. */
 struct coil_future {
     struct coil__list waiters_;   /* tasks, in the order in which they came */
-    struct coil__list callbacks_; /* of coil_handle.ready_.link, in the order of on_done */
+    struct coil__list callbacks_; /* of coil_handle.link_, in the order of on_done */
     struct coil_loop *loop_;      /* of the first wait or callback; NULL before it */
     void *value_;                 /* valid once done */
     int result_;                  /* valid once done */

@@ -45,29 +45,35 @@ struct coil_as_completed {
     struct coil_task *waiting_;
 };
 
-/* Begins. tasks: count handles; next consumes each as it returns it. The array itself must stay
- * until close. 0, -ENOMEM, -COIL_ESTALE (and then nothing was begun). */
+/* Begins. tasks: count handles; next consumes each as it returns it; NULL counts as one that ended
+ * with -ENOMEM. completed: what it holds is overwritten. 0; -ENOMEM, -COIL_ESTALE, -EDEADLK (the
+ * caller is among them), -COIL_EWRONGTHREAD, and then nothing was begun. */
 COIL_EXPORT int coil_as_completed_open(struct coil_as_completed *completed,
                                        struct coil_task *const *tasks, size_t count);
 
 /* Waits for the next one to end. Returns its index in tasks; ret_result: what it returned.
- * -ENODATA when all have been returned; the reason of a cancel, and then nothing is lost. */
+ * -ENODATA when all have been returned, or it was closed; -COIL_ECONCURRENT when another task waits
+ * for the next; the reason of a cancel, and then nothing is lost. */
 COIL_EXPORT COIL_SUSPENDS ssize_t coil_as_completed_next(struct coil_as_completed *completed,
                                                          int *ret_result);
 
 /* Ends; tasks not returned by next are still the caller's. Twice, or of all-zero: does nothing. */
 COIL_EXPORT void coil_as_completed_close(struct coil_as_completed *completed);
 
-/* Runs fn on each of count items (item_size bytes apart, from items on), in order, at most limit
- * at once, and waits for all. The first failure cancels the rest and is returned; else 0.
- * -EINVAL (limit or item_size 0), -ENOMEM. Cancel: all are cancelled and waited for. */
+/* Runs fn on each of count items (item_size bytes apart, from items on), each in a task of its own,
+ * started in order, at most limit at once, and waits for all. The first failure cancels the rest
+ * and is returned; else 0. -EINVAL (fn NULL, limit or item_size 0), -ENOMEM. Cancel: all are
+ * cancelled and waited for. */
 COIL_EXPORT COIL_SUSPENDS int coil_map(coil_task_fn fn, void *items, size_t count, size_t item_size,
                                        size_t limit);
 
 /* Starts fn on one item after the other, the next when the one before fails or after delay_ns;
  * the first to return >= 0 wins, the rest are cancelled and waited for. Returns what the winner
- * returned; ret_winner (may be NULL): its index. If all fail: the first one's error. count 0:
- * -EINVAL. Other than in coil_map the items are alternatives: Happy Eyeballs is made of this. */
+ * returned; ret_winner (may be NULL): its index. If all fail: what the first item failed with.
+ * delay_ns COIL_NEVER: only a failure starts the next. -EINVAL (fn NULL, count or item_size 0).
+ * Others may have come to a good end just after the winner: what they hold is seen in their items.
+ * Cancel: all are cancelled and waited for. Other than in coil_map the items are alternatives:
+ * Happy Eyeballs is made of this. */
 COIL_EXPORT COIL_SUSPENDS int coil_staggered_race(coil_task_fn fn, void *items, size_t count,
                                                   size_t item_size, int64_t delay_ns,
                                                   size_t *ret_winner);

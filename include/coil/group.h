@@ -60,14 +60,17 @@ COIL_EXPORT int coil_group_create_task(struct coil_group *group,
                                        void *arg, struct coil_task **ret_task);
 
 /* Gives a task of the caller's to the group. Consumes the handle. -COIL_ESTALE, -ENOMEM (NULL),
- * -COIL_ECLOSED (and then the task is cancelled and detached). */
+ * -COIL_ECLOSED (and then the task is cancelled and detached), -EDEADLK (the group's own body; not
+ * consumed). */
 COIL_EXPORT int coil_group_adopt(struct coil_group *group, struct coil_task *task);
 
 /* Starts fn(arg) in the group and waits until it calls coil_task_ready(value): returns that value
  * (>= 0). If it ends before: its error, or -COIL_ENOTREADY. Cancel: the child is cancelled and
  * waited for. */
-COIL_EXPORT COIL_SUSPENDS int coil_group_start(struct coil_group *group, coil_task_fn fn,
-                                               void *arg);
+COIL_EXPORT COIL_SUSPENDS int coil_group_start_at(const struct coil_site *site,
+                                                  struct coil_group *group, coil_task_fn fn,
+                                                  void *arg);
+#define coil_group_start(group, fn, arg) coil_group_start_at(COIL_HERE, (group), (fn), (arg))
 
 /* Called by a task that was started by coil_group_start: lets start return value (>= 0). 0;
  * -COIL_EINVALIDSTATE when nobody waits for it. */

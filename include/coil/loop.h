@@ -50,6 +50,7 @@ typedef void (*coil_callback)(void *user);
 struct coil_handle {
     struct coil__ready ready_;
     struct coil__timer timer_;
+    struct coil__list link_; /* in a list of what it waits for */
     struct coil_loop *loop_; /* while pending */
     coil_callback callback_;
     void *user_;

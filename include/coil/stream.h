@@ -31,6 +31,15 @@ struct coil_stream_options {
 
 COIL_BEGIN_DECLS
 
+/* Connects to a host and makes a stream of it: the name is looked up on a thread, its addresses are
+ * raced (Happy Eyeballs, RFC 8305); a coil_timeout around it bounds all of that. host: a name, an
+ * address, or "unix:/path" (port is ignored then). options: may be NULL. ret_stream: owned by the
+ * caller, who closes it. -COIL_EHOSTNAME, -COIL_ERESOLVER, -ECONNREFUSED, -ENETUNREACH, ... (of
+ * the first address), -ENOMEM. Cancel: nothing is left behind. asyncio: open_connection. */
+COIL_EXPORT COIL_SUSPENDS int coil_open_connection(const char *host, uint16_t port,
+                                                   const struct coil_stream_options *options,
+                                                   struct coil_stream **ret_stream);
+
 /* Makes a stream of a connected socket. fd: the stream's from now on, also on failure (it is closed
  * then); made non-blocking. options: may be NULL. -ENOMEM, -EINVAL, -COIL_ENOLOOP. */
 COIL_EXPORT int coil_stream_open(int fd, const struct coil_stream_options *options,

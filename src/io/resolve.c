@@ -23,7 +23,7 @@ enum { MAX_RESOLVERS = 4, MAX_HOST = 1024, MAX_SERVICE = 64 };
 #define SLOW_LOOKUP (100 * COIL_MSEC)
 
 struct query {
-    const char *host; /* never NULL, "" for none */
+    const char *host;    /* never NULL, "" for none */
     const char *service; /* a name; NULL: `port` is known */
     uint16_t port;
     int family;
@@ -302,7 +302,7 @@ int coil_resolve(const char *host, const char *service, const struct coil_resolv
 {
     static const struct coil_resolve_options defaults = {0};
     struct coil_task *self;
-    struct answer answer;
+    struct answer answer = {0};
     struct query query;
     int rc = coil__begin(&self);
 

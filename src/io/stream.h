@@ -80,7 +80,7 @@ struct coil_stream {
     struct coil__chunk *first; /* to be sent, oldest first */
     struct coil__chunk *last;
     size_t queued;             /* bytes in chunks */
-    struct coil__ready flusher; /* in loop->outgoing while there is something new to send */
+    struct coil__outgoing flusher; /* in loop->outgoing while there is something new to send */
     struct coil_op send_op;
     bool is_sending;           /* send_op is with the backend */
     struct iovec iov[8];       /* send_op's */

@@ -202,9 +202,9 @@ static void send_later(struct coil_stream *stream)
     }
 }
 
-static void flush(struct coil__ready *ready)
+static void flush(struct coil__outgoing *outgoing)
 {
-    struct coil_stream *stream = COIL__CONTAINER(ready, struct coil_stream, flusher);
+    struct coil_stream *stream = COIL__CONTAINER(outgoing, struct coil_stream, flusher);
     struct coil__backend *backend = stream->loop->backend;
     ssize_t count;
 

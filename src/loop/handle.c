@@ -1,14 +1,15 @@
 /* handle.c - callbacks to be called once: soon, at a time, from another thread.
  *
  * A handle is in one state: idle; SOON, in the ready list; TIMED, in the heap (and SOON when it
- * becomes due); HANDED_OVER, on its way through the inbox. It is idle again before its callback
+ * becomes due); LISTED, in a list of some other object, whose event will make it SOON; HANDED_OVER,
+ * on its way through the inbox. It is idle again before its callback
  * is entered, so a callback may use its handle anew.
  */
 #include "loop/loop.h"
 
 #include <errno.h>
 
-enum state { IDLE, SOON, TIMED, HANDED_OVER };
+enum state { IDLE, SOON, TIMED, LISTED, HANDED_OVER };
 
 static struct coil_handle *handle_of(struct coil__ready *ready)
 {
@@ -56,24 +57,34 @@ static int prepare(struct coil_loop *loop, struct coil_handle *handle, coil_call
     return 0;
 }
 
-int coil__handle_begin(struct coil_loop *loop, struct coil_handle *handle, coil_callback callback,
-                       void *user)
+int coil__handle_list(struct coil_loop *loop, struct coil_handle *handle, coil_callback callback,
+                      void *user, struct coil__list *list)
+{
+    int rc = coil__loop_check(loop);
+
+    rc = rc < 0 ? rc : prepare(loop, handle, callback, user);
+    if (rc == 0) {
+        handle->state_ = LISTED;
+        coil__list_push_tail(list, &handle->link_);
+    }
+    return rc;
+}
+
+void coil__handle_release(struct coil_handle *handle)
+{
+    coil__list_remove(&handle->link_);
+    handle->state_ = SOON;
+    coil__loop_push(handle->loop_, &handle->ready_);
+}
+
+int coil_call_soon(struct coil_loop *loop, struct coil_handle *handle, coil_callback callback,
+                   void *user)
 {
     int rc = coil__loop_check(loop);
 
     rc = rc < 0 ? rc : prepare(loop, handle, callback, user);
     if (rc == 0) {
         handle->state_ = SOON;
-    }
-    return rc;
-}
-
-int coil_call_soon(struct coil_loop *loop, struct coil_handle *handle, coil_callback callback,
-                   void *user)
-{
-    int rc = coil__handle_begin(loop, handle, callback, user);
-
-    if (rc == 0) {
         coil__loop_push(loop, &handle->ready_);
     }
     return rc;
@@ -120,11 +131,14 @@ int coil_call_soon_threadsafe(struct coil_loop *loop, struct coil_handle *handle
 
 bool coil_handle_cancel(struct coil_handle *handle)
 {
-    if (!handle || (handle->state_ != SOON && handle->state_ != TIMED) ||
+    if (!handle || handle->state_ == IDLE || handle->state_ == HANDED_OVER ||
         handle->loop_->owner != &coil__thread) {
         return false;
     }
-    coil__list_remove(&handle->ready_.link);
+    if (handle->state_ == SOON) {
+        coil__loop_remove(handle->loop_, &handle->ready_);
+    }
+    coil__list_remove(&handle->link_);
     coil__timer_disarm(handle->loop_, &handle->timer_);
     handle->state_ = IDLE;
     handle->loop_ = NULL;

@@ -6,17 +6,12 @@
  */
 #include "loop/loop.h"
 
-static struct coil__ready *next_of(struct coil__ready *ready)
-{
-    return (struct coil__ready *)(void *)ready->link.next;
-}
-
 void coil__inbox_push(struct coil_loop *loop, struct coil__ready *ready)
 {
     struct coil__ready *head = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
 
     do {
-        ready->link.next = (struct coil__list *)(void *)head;
+        ready->next = head;
     } while (!atomic_compare_exchange_weak(&loop->inbox, &head, ready));
     if (atomic_exchange(&loop->is_asleep, false)) {
         loop->backend->class->wake(loop->backend);
@@ -33,16 +28,15 @@ void coil__inbox_drain(struct coil_loop *loop)
     }
     newest = atomic_exchange_explicit(&loop->inbox, NULL, memory_order_acquire);
     while (newest) {
-        struct coil__ready *next = next_of(newest);
+        struct coil__ready *next = newest->next;
 
-        newest->link.next = (struct coil__list *)(void *)oldest;
+        newest->next = oldest;
         oldest = newest;
         newest = next;
     }
     while (oldest) {
-        struct coil__ready *next = next_of(oldest);
+        struct coil__ready *next = oldest->next;
 
-        oldest->link.next = NULL;
         oldest->run(oldest);
         oldest = next;
     }

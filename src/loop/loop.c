@@ -46,12 +46,9 @@ int coil__loop_check(const struct coil_loop *loop)
 
 static void init_fields(struct coil_loop *loop, const struct coil_loop_options *options)
 {
-    coil__list_init(&loop->ready);
-    coil__list_init(&loop->current);
+    coil__queue_init(&loop->ready);
     coil__list_init(&loop->outgoing);
     coil__list_init(&loop->done_ops);
-    coil__list_init(&loop->tasks);
-    coil__list_init(&loop->unclaimed);
     coil__fiber_init_thread(&loop->own.fiber);
     loop->owner = &coil__thread;
     loop->stack_size = coil__stack_round(options->stack_size ? options->stack_size : DEFAULT_STACK);
@@ -145,6 +142,8 @@ int coil_loop_free_after_fork(struct coil_loop *loop)
     if (loop->is_running && !loop->is_forked) {
         return -COIL_EINVALIDSTATE;
     }
+    coil__pool_free_after_fork(loop->workers);
+    coil__pool_free_after_fork(loop->resolvers);
     free_memory(loop, true);
     return 0;
 }
@@ -182,24 +181,42 @@ void coil__loop_leave(struct coil_loop *loop)
 }
 
 /* Ends early in the child of a fork: the rest belongs to the parent. */
-static void run_list(struct coil_loop *loop, struct coil__list *list)
+static void run_current(struct coil_loop *loop)
 {
-    struct coil__list *link;
+    struct coil__ready *ready;
 
-    while (!loop->is_forked && (link = coil__list_pop_head(list))) {
-        struct coil__ready *ready = COIL__CONTAINER(link, struct coil__ready, link);
-
+    while ((ready = loop->current) && !loop->is_forked) {
+        loop->current = ready->next;
         ready->run(ready);
     }
+}
+
+void coil__loop_remove(struct coil_loop *loop, struct coil__ready *ready)
+{
+    struct coil__ready **place = &loop->current;
+
+    if (coil__queue_remove(&loop->ready, ready)) {
+        return;
+    }
+    while (*place && *place != ready) {
+        place = &(*place)->next;
+    }
+    COIL_CHECK(*place == ready);
+    *place = ready->next;
 }
 
 static void run_outgoing(struct coil_loop *loop)
 {
     struct coil__list list;
+    struct coil__list *link;
 
     coil__list_init(&list);
     coil__list_splice_tail(&list, &loop->outgoing);
-    run_list(loop, &list);
+    while ((link = coil__list_pop_head(&list))) {
+        struct coil__outgoing *outgoing = COIL__CONTAINER(link, struct coil__outgoing, link);
+
+        outgoing->run(outgoing);
+    }
 }
 
 static void fire_timers(struct coil_loop *loop)
@@ -225,7 +242,7 @@ static int64_t wait_limit(struct coil_loop *loop, int64_t max_wait_ns)
     int64_t limit = max_wait_ns < LONGEST_WAIT ? max_wait_ns : LONGEST_WAIT;
     int64_t deadline = coil__heap_min_key(&loop->timers);
 
-    if (!coil__list_is_empty(&loop->ready) || loop->is_stopping || limit <= 0) {
+    if (loop->ready.head || loop->is_stopping || limit <= 0) {
         return 0;
     }
     if (deadline != COIL_NEVER) {
@@ -291,8 +308,8 @@ int coil__loop_iterate(struct coil_loop *loop, int64_t max_wait_ns)
         }
     }
     fire_timers(loop);
-    coil__list_splice_tail(&loop->current, &loop->ready);
-    run_list(loop, &loop->current);
+    loop->current = coil__queue_take_all(&loop->ready);
+    run_current(loop);
     return loop->is_forked ? -COIL_EFORKED : 0;
 }
 
@@ -337,8 +354,7 @@ int coil_loop_stop(struct coil_loop *loop)
 
 bool coil__loop_is_idle(const struct coil_loop *loop)
 {
-    return coil__list_is_empty(&loop->ready) && coil__list_is_empty(&loop->current) &&
-           loop->timers.count == 0 && loop->backend->in_flight == 0 && loop->external == 0;
+    return !loop->ready.head && !loop->current && loop->timers.count == 0 && loop->backend->in_flight == 0 && loop->external == 0;
 }
 
 int coil_loop_get_fd(struct coil_loop *loop)
@@ -350,7 +366,7 @@ int coil_loop_get_fd(struct coil_loop *loop)
 
 int64_t coil_loop_next_deadline(struct coil_loop *loop)
 {
-    if (!loop || !coil__list_is_empty(&loop->ready) || !coil__list_is_empty(&loop->outgoing) ||
+    if (!loop || loop->ready.head || !coil__list_is_empty(&loop->outgoing) ||
         loop->is_stopping || atomic_load(&loop->inbox)) {
         return 0;
     }

@@ -1,6 +1,6 @@
 /* loop.h - the inside of an event loop, for the layers above.
  *
- * What is ready stands in two lists: `ready`, filled at any time, and `current`, what this
+ * What is ready stands in two queues: `ready`, filled at any time, and `current`, what this
  * iteration runs. A suspending task takes the next one from `current` itself and switches to it
  * directly (task/suspend.c); the loop's own stack is entered only for callbacks and for I/O.
  */
@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/heap.h"
 #include "base/list.h"
+#include "base/queue.h"
 #include "sys/backend.h"
 #include "sys/context.h"
 #include "sys/stack.h"
@@ -22,18 +23,18 @@
 struct coil__pool;
 
 struct coil_loop {
-    struct coil__list ready;   /* of coil__ready: for the next iteration */
-    struct coil__list current; /* of coil__ready: the rest of this iteration */
+    struct coil__ready *current; /* a chain: the rest of this iteration */
+    struct coil__queue ready;    /* for the next iteration */
     unsigned elisions_left;    /* iterations that may still pass before the kernel is asked */
     unsigned elisions;         /* what elisions_left starts from, adapted to their length */
     unsigned budget;           /* immediate completions a task may have before it must yield */
     struct coil__coro own;     /* the loop's own stack, while a task runs */
     struct coil__backend *backend;
     struct coil__heap timers;
-    struct coil__list outgoing;           /* of coil__ready: run before the kernel is asked */
+    struct coil__list outgoing;           /* of coil__outgoing: run before the kernel is asked */
     struct coil__list done_ops;           /* of coil_op.link_: done at once, callback not yet called */
-    struct coil__ready done_runner;       /* in `ready` while done_ops has any */
-    _Atomic(struct coil__ready *) inbox; /* from other threads, newest first, linked by link.next */
+    struct coil__ready done_runner;       /* in `ready` while done_ops is not empty */
+    _Atomic(struct coil__ready *) inbox; /* from other threads, newest first, linked by next */
     atomic_bool is_asleep;                /* a push to the inbox must wake the backend */
     atomic_bool is_interrupted;           /* SIGINT came */
     const void *owner;                    /* the thread, by the address of its coil__thread */
@@ -56,9 +57,10 @@ struct coil_loop {
     void (*trim)(struct coil_loop *loop);     /* gives memory of ended tasks back */
     struct coil_task *free_tasks;             /* ended, their stacks at hand: hottest first */
     unsigned free_task_count;
-    struct coil__list tasks; /* of coil_task.all_link */
-    struct coil__list unclaimed; /* of coil_task.all_link: ended, and the handle not consumed */
-    size_t task_count;
+    size_t task_count; /* tasks that have not ended; the stacks lead to them */
+    struct coil_task *cancelled_tasks; /* whom the cancel that spreads has still to reach */
+    struct coil_task *last_cancelled;  /* of them; valid while there are any */
+    bool is_cancelling;
     uint64_t next_task_id;
     struct coil__stack_pool stacks;
     size_t stack_size;
@@ -91,21 +93,24 @@ int coil__loop_check(const struct coil_loop *loop);
 
 static inline void coil__loop_push(struct coil_loop *loop, struct coil__ready *ready)
 {
-    coil__list_push_tail(&loop->ready, &ready->link);
+    coil__queue_push(&loop->ready, ready);
 }
 
-/* The next one of this iteration, still in its list. With none left, begins the next iteration
+/* Takes one out that is in one of the queues. */
+void coil__loop_remove(struct coil_loop *loop, struct coil__ready *ready);
+
+/* The next one of this iteration, still in its queue. With none left, begins the next iteration
  * if the kernel need not be asked before it. NULL: back to the loop's own stack. */
 static inline struct coil__ready *coil__loop_peek(struct coil_loop *loop)
 {
-    if (coil__list_is_empty(&loop->current)) {
-        if (loop->elisions_left == 0 || coil__list_is_empty(&loop->ready)) {
-            return NULL;
-        }
+    struct coil__ready *next = loop->current;
+
+    if (!next && loop->elisions_left > 0) {
         loop->elisions_left--;
-        coil__list_move_all(&loop->current, &loop->ready);
+        next = coil__queue_take_all(&loop->ready);
+        loop->current = next;
     }
-    return COIL__CONTAINER(loop->current.next, struct coil__ready, link);
+    return next;
 }
 
 /* One iteration; see coil/loop.h. The loop must not be running. */
@@ -127,17 +132,23 @@ static inline bool coil__timer_is_armed(const struct coil__timer *timer)
     return coil__heap_has(&timer->node);
 }
 
-/* Has `ready` run on the loop's stack before the kernel is asked next. */
-static inline void coil__loop_push_outgoing(struct coil_loop *loop, struct coil__ready *ready)
+/* Something to be sent: run once, on the loop's stack, before the kernel is asked next. */
+struct coil__outgoing {
+    struct coil__list link;
+    void (*run)(struct coil__outgoing *outgoing);
+};
+
+static inline void coil__loop_push_outgoing(struct coil_loop *loop, struct coil__outgoing *outgoing)
 {
-    coil__list_push_tail(&loop->outgoing, &ready->link);
+    coil__list_push_tail(&loop->outgoing, &outgoing->link);
     loop->elisions_left = 0;
 }
 
-/* As coil_call_soon, but leaves it to the caller to link handle->ready_ somewhere until it is to be
- * pushed; coil_handle_cancel takes it out from there. */
-int coil__handle_begin(struct coil_loop *loop, struct coil_handle *handle, coil_callback callback,
-                       void *user);
+/* A handle that becomes ready when something happens to another object: it stands in that object's
+ * list until release. Errors as coil_call_soon. */
+int coil__handle_list(struct coil_loop *loop, struct coil_handle *handle, coil_callback callback,
+                      void *user, struct coil__list *list);
+void coil__handle_release(struct coil_handle *handle);
 
 /* From any thread: has `ready` run in the next iteration. */
 void coil__inbox_push(struct coil_loop *loop, struct coil__ready *ready);

@@ -143,11 +143,11 @@ int coil_op_submit(struct coil_loop *loop, struct coil_op *op, coil_op_callback 
         return rc;
     }
     op->loop_ = loop;
-    coil__list_push_tail(&loop->done_ops, &op->link_);
-    if (!coil__list_is_linked(&loop->done_runner.link)) {
+    if (coil__list_is_empty(&loop->done_ops)) {
         loop->done_runner.run = run_done;
         coil__loop_push(loop, &loop->done_runner);
     }
+    coil__list_push_tail(&loop->done_ops, &op->link_);
     return 0;
 }
 

@@ -35,7 +35,7 @@ struct coil__pool {
     struct coil__list ended;
     size_t queued;
     unsigned threads; /* those in `workers` */
-    unsigned idle;    /* of them: wait for work */
+    unsigned idle;    /* of them: have no job, and will look at the queue */
     unsigned max_threads;
     unsigned holders; /* the owner, and workers left behind */
     bool is_closing;
@@ -110,7 +110,8 @@ int coil__pool_get(struct coil_loop *loop, struct coil__pool **slot, unsigned ma
 
 /* --- in the threads --- */
 
-/* The next job, now the worker's; NULL: there was none for a while, or the pool closes. Locked. */
+/* The next job, for a worker that is idle until then; NULL: there was none for a while, or the pool
+ * closes. Locked. */
 static struct coil__job *take(struct coil__pool *pool)
 {
     int64_t deadline = coil__time_after(coil__clock_now(), pool->idle_ns);
@@ -118,10 +119,9 @@ static struct coil__job *take(struct coil__pool *pool)
     struct coil__list *link;
 
     while (coil__list_is_empty(&pool->queue) && !pool->is_closing && in_time) {
-        pool->idle++;
         in_time = coil__cond_wait(&pool->has_work, &pool->lock, deadline);
-        pool->idle--;
     }
+    pool->idle--;
     link = coil__list_pop_head(&pool->queue);
     if (!link) {
         return NULL;
@@ -158,6 +158,7 @@ static void *run_worker(void *arg)
             return NULL;
         }
         worker->job = NULL; /* from here on the owner waits for this thread */
+        pool->idle++;       /* before `done` can submit the next job: no new thread for that */
         coil__mutex_unlock(&pool->lock);
         coil__inbox_push(pool->loop, &job->ready);
         coil__mutex_lock(&pool->lock);
@@ -229,6 +230,7 @@ static int start_worker(struct coil__pool *pool)
     }
     coil__list_push_tail(&pool->workers, &worker->link);
     pool->threads++;
+    pool->idle++;
     return 0;
 }
 

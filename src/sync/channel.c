@@ -9,7 +9,7 @@
  * copies the item, takes the turn out and wakes the task: then the item has changed hands for
  * good. A cancel takes the turn out before that and leaves no trace.
  */
-#include "task/task.h"
+#include "task/switch.h"
 
 #include "base/memory.h"
 
@@ -94,7 +94,7 @@ static inline int wait_in(struct coil_task *self, struct coil__list *list, char 
     turn.task = self;
     turn.item = item;
     coil__list_push_tail(list, &turn.link);
-    coil__suspend(self, &turn.wait);
+    coil__suspend_here(self, &turn.wait);
     if (COIL__UNLIKELY(turn.rc == -ECANCELED && self->cancel)) {
         return coil__cancel_error(self);
     }

@@ -12,13 +12,9 @@
 
 static void call_soon(struct coil_future *future)
 {
-    struct coil__list *link;
-
-    if (!future->callbacks_.next) {
-        return;
-    }
-    while ((link = coil__list_pop_head(&future->callbacks_))) {
-        coil__loop_push(future->loop_, COIL__CONTAINER(link, struct coil__ready, link));
+    while (future->callbacks_.next && !coil__list_is_empty(&future->callbacks_)) {
+        coil__handle_release(
+            COIL__CONTAINER(future->callbacks_.next, struct coil_handle, link_));
     }
 }
 
@@ -105,14 +101,12 @@ int coil_future_on_done(struct coil_future *future, struct coil_handle *handle,
     if (future->is_done_) {
         return coil_call_soon(loop, handle, callback, user);
     }
-    rc = coil__handle_begin(loop, handle, callback, user);
-    if (rc < 0) {
-        return rc;
-    }
     if (!future->callbacks_.next) {
         coil__list_init(&future->callbacks_);
     }
-    future->loop_ = loop;
-    coil__list_push_tail(&future->callbacks_, &handle->ready_.link);
-    return 0;
+    rc = coil__handle_list(loop, handle, callback, user, &future->callbacks_);
+    if (rc == 0) {
+        future->loop_ = loop;
+    }
+    return rc;
 }

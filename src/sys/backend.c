@@ -5,6 +5,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { WAKE_TRIES = 4 };
 
 struct choice {
     const char *name;
@@ -31,7 +34,8 @@ static int open_by_name(const struct coil__backend_config *config,
     return -COIL_EBACKEND;
 }
 
-int coil__backend_open(const struct coil__backend_config *config, struct coil__backend **ret_backend)
+int coil__backend_open(const struct coil__backend_config *config,
+                       struct coil__backend **ret_backend)
 {
     if (config->name) {
         return open_by_name(config, ret_backend);
@@ -49,4 +53,15 @@ void coil__op_complete(struct coil_op *op, ssize_t result)
     op->state_ = COIL__OP_IDLE;
     op->loop_ = NULL;
     op->callback_(op);
+}
+
+void coil__eventfd_wake(int fd)
+{
+    uint64_t one = 1;
+
+    for (int tries = 0; tries < WAKE_TRIES; tries++) {
+        if (write(fd, &one, sizeof one) >= 0 || errno == EAGAIN) {
+            return;
+        }
+    }
 }

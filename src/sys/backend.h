@@ -121,6 +121,10 @@ int coil__sim_open(const struct coil__backend_config *config, struct coil__backe
 /* Ends an operation: sets the result, makes it idle, calls its callback. Called by backends. */
 void coil__op_complete(struct coil_op *op, ssize_t result);
 
+/* Adds one to an eventfd: the wake of all backends. A full counter is awake already; any other
+ * failure is tried again a few times, because a wake that gets lost is a hang. */
+void coil__eventfd_wake(int fd);
+
 /* The real system calls. */
 extern const struct coil__net_class coil__net_os;
 ssize_t coil__os_attempt(struct coil__backend *backend, struct coil_op *op);

@@ -361,11 +361,7 @@ static int64_t epoll_get_now(struct coil__backend *backend)
 
 static void epoll_wake(struct coil__backend *backend)
 {
-    uint64_t one = 1;
-
-    if (write(epoll_of(backend)->wake_fd, &one, sizeof one) < 0) {
-        return; /* only when the counter is full, after 2^64 wakes */
-    }
+    coil__eventfd_wake(epoll_of(backend)->wake_fd);
 }
 
 static int epoll_get_fd(struct coil__backend *backend)

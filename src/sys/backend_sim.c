@@ -407,11 +407,7 @@ static int64_t sim_get_now(struct coil__backend *backend)
 
 static void sim_wake(struct coil__backend *backend)
 {
-    uint64_t one = 1;
-
-    if (write(coil__sim_of(backend)->wake_fd, &one, sizeof one) < 0) {
-        return; /* only when the counter is full: then it is awake already */
-    }
+    coil__eventfd_wake(coil__sim_of(backend)->wake_fd);
 }
 
 /* There is no descriptor that could tell of virtual time. */

@@ -331,11 +331,7 @@ static int64_t uring_get_now(struct coil__backend *backend)
 
 static void uring_wake(struct coil__backend *backend)
 {
-    uint64_t one = 1;
-
-    if (write(uring_of(backend)->wake_fd, &one, sizeof one) < 0) {
-        return; /* only when the counter is full: then it is awake already */
-    }
+    coil__eventfd_wake(uring_of(backend)->wake_fd);
 }
 
 static int uring_get_fd(struct coil__backend *backend)

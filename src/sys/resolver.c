@@ -37,9 +37,11 @@ int coil__resolver_look_up(const char *host, const char *service, int family, bo
         .ai_socktype = SOCK_STREAM,
         .ai_flags = is_passive ? AI_PASSIVE : 0,
     };
+    int rc;
 
     errno = 0;
-    return translate(getaddrinfo(host, service, &hints, ret_list), errno);
+    rc = getaddrinfo(host, service, &hints, ret_list);
+    return translate(rc, errno);
 }
 
 void coil__resolver_free(struct addrinfo *list)

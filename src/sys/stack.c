@@ -245,6 +245,19 @@ size_t coil__stack_round(size_t size)
     return class < COIL__STACK_CLASSES ? (size_t)1 << (class + COIL__STACK_MIN_LOG2) : 0;
 }
 
+void coil__stack_each(struct coil__stack_pool *pool, void (*fn)(char *high, void *user),
+                      void *user)
+{
+    for (struct coil__slab *slab = pool->all; slab; slab = slab->next_all) {
+        for (uint32_t i = 0; i < slab->fresh; i++) {
+            struct coil__stack stack;
+
+            fill_in(slab, i, &stack);
+            fn(stack.high, user);
+        }
+    }
+}
+
 void coil__stack_pool_deinit(struct coil__stack_pool *pool)
 {
     struct coil__slab *slab = pool->all;

@@ -53,6 +53,9 @@ int coil__stack_alloc(struct coil__stack_pool *pool, size_t size, struct coil__s
 void coil__stack_free(struct coil__stack_pool *pool, struct coil__slab *slab, uint32_t index);
 /* Gives free pages back. Called from a stack that is not of the pool, when wants_trim says so. */
 void coil__stack_pool_trim(struct coil__stack_pool *pool);
+/* Calls fn with the high end of every stack that was ever handed out. */
+void coil__stack_each(struct coil__stack_pool *pool, void (*fn)(char *high, void *user),
+                      void *user);
 /* Unmaps everything; no stack may be in use. */
 void coil__stack_pool_deinit(struct coil__stack_pool *pool);
 /* Uses mprotect guards even where the kernel has better; before the first allocation. */

@@ -56,12 +56,13 @@ static int check(struct coil_task *handle)
     struct coil_task *task;
     int rc = coil__task_find_owned(handle, &task);
 
-    if (rc == 0) {
-        rc = task == coil__thread.task ? -EDEADLK
-             : task->loop != coil__thread.loop ? -COIL_EWRONGTHREAD
-                                               : 0;
+    if (!handle) {
+        return 0;
     }
-    return handle ? rc : 0;
+    if (handle == coil_current_task()) {
+        return -EDEADLK;
+    }
+    return rc == 0 && task->loop != coil__thread.loop ? -COIL_EWRONGTHREAD : rc;
 }
 
 static void open_slot(struct coil_as_completed_slot_ *slot)
@@ -75,7 +76,7 @@ static void open_slot(struct coil_as_completed_slot_ *slot)
     } else if (task->state >= COIL__TASK_ENDING) {
         finish_slot(slot, task->rc);
     } else {
-        coil__list_push_tail(&task->waiters, &slot->waiter.link);
+        coil__task_add_waiter(task, &slot->waiter);
     }
 }
 
@@ -121,7 +122,7 @@ static void interrupt(struct coil_task *task, struct coil__wait *wait)
     coil__task_wake(task);
 }
 
-/* 0 when there is one in the list of the ended; else why there will be none. */
+/* 0 when there is one in the list of the ended; else why there is none. */
 static int wait_for_next(struct coil_task *self, struct coil_as_completed *completed)
 {
     struct next_wait next = {
@@ -129,18 +130,38 @@ static int wait_for_next(struct coil_task *self, struct coil_as_completed *compl
         .completed = completed,
     };
 
-    completed->waiting_ = self;
-    coil__suspend(self, &next.wait);
-    if (next.rc < 0) {
-        return self->cancel ? coil__cancel_error(self) : next.rc;
+    while (completed->left_ > 0 && coil__list_is_empty(&completed->done_)) {
+        if (completed->waiting_) {
+            return -COIL_ECONCURRENT;
+        }
+        completed->waiting_ = self;
+        coil__suspend(self, &next.wait);
+        if (next.rc < 0) {
+            return self->cancel ? coil__cancel_error(self) : next.rc;
+        }
     }
-    return completed->slots_ ? 0 : -COIL_ECLOSED;
+    return completed->left_ > 0 ? 0 : -ENODATA;
+}
+
+static ssize_t take_first(struct coil_as_completed *completed, int *ret_result)
+{
+    struct coil__list *link = coil__list_pop_head(&completed->done_);
+    struct coil_as_completed_slot_ *slot =
+        COIL__CONTAINER(link, struct coil_as_completed_slot_, done_link);
+    struct coil_task *task;
+
+    completed->left_--;
+    if (coil__task_find_owned(slot->handle, &task) == 0) {
+        coil__task_free(task); /* it has ended: the slot would not be here otherwise */
+    }
+    if (ret_result) {
+        *ret_result = slot->rc;
+    }
+    return (ssize_t)slot->index;
 }
 
 ssize_t coil_as_completed_next(struct coil_as_completed *completed, int *ret_result)
 {
-    struct coil_as_completed_slot_ *slot;
-    struct coil_task *task;
     struct coil_task *self;
     int rc = coil__begin(&self);
 
@@ -150,30 +171,8 @@ ssize_t coil_as_completed_next(struct coil_as_completed *completed, int *ret_res
     if (!completed) {
         return -EINVAL;
     }
-    if (completed->left_ == 0) {
-        return -ENODATA;
-    }
-    if (completed->waiting_) {
-        return -COIL_ECONCURRENT;
-    }
-    if (coil__list_is_empty(&completed->done_)) {
-        rc = wait_for_next(self, completed);
-        if (rc < 0) {
-            return rc;
-        }
-    } else {
-        coil__spend(self);
-    }
-    slot = COIL__CONTAINER(coil__list_pop_head(&completed->done_), struct coil_as_completed_slot_,
-                           done_link);
-    completed->left_--;
-    if (coil__task_find_owned(slot->handle, &task) == 0) {
-        coil__task_free(task); /* it has ended: the slot would not be here otherwise */
-    }
-    if (ret_result) {
-        *ret_result = slot->rc;
-    }
-    return (ssize_t)slot->index;
+    rc = wait_for_next(self, completed);
+    return rc < 0 ? rc : take_first(completed, ret_result);
 }
 
 void coil_as_completed_close(struct coil_as_completed *completed)

@@ -4,7 +4,7 @@
  * ends it copies the result over and wakes. After that the awaited task may be gone: a consumed
  * handle's memory is given back as soon as the task has ended.
  */
-#include "task/task.h"
+#include "task/switch.h"
 
 #include "base/memory.h"
 
@@ -12,29 +12,44 @@
 
 #include <errno.h>
 
-struct awaiter {
-    struct coil__waiter waiter;
-    struct coil__wait wait;
-    struct coil_task *self;
-    struct coil_task *target; /* NULL once it has ended */
-    int rc;                   /* the target's result, valid once target is NULL */
-    bool is_shielded;
-    bool has_cancelled;       /* the target, and waits for its end */
-};
-
-static void on_end(struct coil__waiter *waiter, struct coil_task *task)
+/* Several tasks await one: the first stands in the task itself, the others in its list. */
+static inline void join(struct coil_task *target, struct coil__awaiter *awaiter)
 {
-    struct awaiter *awaiter = COIL__CONTAINER(waiter, struct awaiter, waiter);
+    if (COIL__LIKELY(!target->awaiter)) {
+        target->awaiter = awaiter;
+        return;
+    }
+    if (!target->awaiters.next) {
+        coil__list_init(&target->awaiters);
+    }
+    coil__list_push_tail(&target->awaiters, &awaiter->link);
+}
 
-    awaiter->rc = task->rc;
-    awaiter->target = NULL;
-    if (awaiter->self->wait) {
-        coil__task_wake(awaiter->self);
+/* Whether nobody but `awaiter`, which has joined, awaits the task. */
+static bool is_only(const struct coil_task *target, const struct coil__awaiter *awaiter)
+{
+    const struct coil__list *others = &target->awaiters;
+
+    if (target->awaiter == awaiter) {
+        return !others->next || coil__list_is_empty(others);
+    }
+    return !target->awaiter && others->next->next == others;
+}
+
+static void part(struct coil_task *target, struct coil__awaiter *awaiter)
+{
+    if (is_only(target, awaiter)) {
+        target->owner_kind = COIL__OWNED_BY_NOBODY;
+    }
+    if (target->awaiter == awaiter) {
+        target->awaiter = NULL;
+    } else {
+        coil__list_remove(&awaiter->link);
     }
 }
 
 /* The waiting task was cancelled: leaves the target to others, or ends it too. */
-static void abandon(struct awaiter *awaiter)
+static void abandon(struct coil__awaiter *awaiter)
 {
     struct coil_task *target = awaiter->target;
     const struct coil_scope *cause = awaiter->self->cancel;
@@ -42,20 +57,16 @@ static void abandon(struct awaiter *awaiter)
     if (awaiter->has_cancelled) {
         return;
     }
-    if (!awaiter->is_shielded && target->awaiters == 1) {
-        awaiter->has_cancelled = true;
+    awaiter->has_cancelled = true;
+    if (!awaiter->is_shielded && is_only(target, awaiter)) {
         awaiter->wait.interrupt = NULL;
         coil__task_cancel(target, cause->origin_, "the task that awaits it was cancelled");
         return;
     }
-    coil__list_remove(&awaiter->waiter.link);
-    if (--target->awaiters == 0) {
-        target->owner_kind = COIL__OWNED_BY_NOBODY;
-    }
+    part(target, awaiter);
     awaiter->target = NULL;
     awaiter->rc = -ECANCELED;
-    awaiter->has_cancelled = true;
-    if (awaiter->self->wait) {
+    if (awaiter->self->wait == &awaiter->wait) {
         coil__task_wake(awaiter->self);
     }
 }
@@ -63,27 +74,26 @@ static void abandon(struct awaiter *awaiter)
 static void interrupt_await(struct coil_task *task, struct coil__wait *wait)
 {
     (void)task;
-    abandon(COIL__CONTAINER(wait, struct awaiter, wait));
+    abandon(COIL__CONTAINER(wait, struct coil__awaiter, wait));
 }
 
-static int wait_for_end(struct coil_task *self, struct coil_task *target, bool is_shielded)
+static inline __attribute__((always_inline)) int wait_for_end(struct coil_task *self, struct coil_task *target, bool is_shielded)
 {
-    struct awaiter awaiter = {
-        .waiter.notify = on_end,
-        .wait = {.interrupt = interrupt_await, .what = "await"},
-        .self = self,
-        .target = target,
-        .is_shielded = is_shielded,
-    };
+    struct coil__awaiter awaiter;
 
+    awaiter.wait.interrupt = interrupt_await;
+    awaiter.wait.what = "await";
+    awaiter.self = self;
+    awaiter.target = target;
+    awaiter.is_shielded = is_shielded;
+    awaiter.has_cancelled = false;
     target->owner_kind = COIL__OWNED_BY_AWAIT;
-    target->awaiters++;
-    coil__list_push_tail(&target->waiters, &awaiter.waiter.link);
+    join(target, &awaiter);
     if (COIL__UNLIKELY(self->cancel != NULL)) {
         abandon(&awaiter);
     }
     while (awaiter.target) {
-        coil__suspend(self, &awaiter.wait);
+        coil__suspend_here(self, &awaiter.wait);
     }
     if (COIL__UNLIKELY(awaiter.has_cancelled && awaiter.rc == -ECANCELED && self->cancel)) {
         return coil__cancel_error(self);
@@ -91,7 +101,7 @@ static int wait_for_end(struct coil_task *self, struct coil_task *target, bool i
     return awaiter.rc;
 }
 
-static int await(struct coil_task *handle, bool is_shielded)
+static inline __attribute__((always_inline)) int await(struct coil_task *handle, bool is_shielded)
 {
     struct coil_task *self = coil__thread.task;
     struct coil_task *target;
@@ -106,6 +116,9 @@ static int await(struct coil_task *handle, bool is_shielded)
     }
     if (target == self) {
         return -EDEADLK;
+    }
+    if (target->loop != self->loop) {
+        return -COIL_EWRONGTHREAD;
     }
     if (target->owner_kind != COIL__OWNED_BY_USER && target->owner_kind != COIL__OWNED_BY_AWAIT) {
         return -COIL_ESTALE;
@@ -202,7 +215,9 @@ static void interrupt_set(struct coil_task *task, struct coil__wait *wait)
     wake_set(set);
 }
 
-static ssize_t count_done(struct coil_task *const *tasks, size_t count, bool *ret_has_failed)
+/* has_waited: handles may have been consumed meanwhile, by tasks that have thus ended. */
+static ssize_t count_done(struct coil_task *const *tasks, size_t count, bool has_waited,
+                          bool *ret_has_failed)
 {
     ssize_t done = 0;
 
@@ -210,6 +225,10 @@ static ssize_t count_done(struct coil_task *const *tasks, size_t count, bool *re
         struct coil_task *task;
         int rc = coil__task_find(tasks[i], &task);
 
+        if (rc == -COIL_ESTALE && has_waited) {
+            done++;
+            continue;
+        }
         if (rc < 0) {
             return rc;
         }
@@ -234,7 +253,7 @@ static size_t link_slots(struct wait_set *set, struct wait_slot *slots,
             continue;
         }
         slots[linked] = (struct wait_slot){.waiter.notify = on_member_end, .set = set};
-        coil__list_push_tail(&task->waiters, &slots[linked].waiter.link);
+        coil__task_add_waiter(task, &slots[linked].waiter);
         linked++;
     }
     return linked;
@@ -288,7 +307,7 @@ ssize_t coil_wait(struct coil_task *const *tasks, size_t count, enum coil_wait_u
     if (!tasks || count == 0 || until > COIL_FIRST_ERROR) {
         return -EINVAL;
     }
-    done = count_done(tasks, count, &has_failed);
+    done = count_done(tasks, count, false, &has_failed);
     if (done < 0 || (size_t)done == count || timeout_ns <= 0 ||
         (done > 0 && until == COIL_FIRST_COMPLETED) ||
         (has_failed && until == COIL_FIRST_ERROR)) {
@@ -301,7 +320,10 @@ ssize_t coil_wait(struct coil_task *const *tasks, size_t count, enum coil_wait_u
         if (coil__task_find(tasks[i], &task) == 0 && task == self) {
             return -EDEADLK;
         }
+        if (task->loop != self->loop) {
+            return -COIL_EWRONGTHREAD;
+        }
     }
     rc = wait_for_members(self, tasks, count, until, timeout_ns);
-    return rc < 0 ? rc : count_done(tasks, count, &has_failed);
+    return rc < 0 ? rc : count_done(tasks, count, true, &has_failed);
 }

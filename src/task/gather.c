@@ -1,8 +1,7 @@
 /* gather.c - waiting for all of many tasks.
  *
- * The gather owns its tasks: each tells it of its end, and nothing is allocated but the results
- * for duplicates, which share one task: the second place of a handle is answered from the first.
- * When an error ends the wait early, the tasks that still run are detached, quietly.
+ * The gather owns its tasks: each tells it of its end, and nothing is allocated. A handle that
+ * stands there twice is one task: its later places are answered from its first. When an error ends the wait early, the tasks that still run are detached, quietly.
  */
 #include "task/task.h"
 
@@ -20,6 +19,7 @@ struct gather {
     int first_error;
     bool is_cancelled; /* its tasks were asked to end, and are waited for */
     bool is_starting;  /* the tasks are being collected: nothing to wake yet */
+    bool has_duplicates;
 };
 
 static bool is_over(const struct gather *g)
@@ -72,39 +72,57 @@ static void interrupt(struct coil_task *task, struct coil__wait *wait)
     cancel_children(COIL__CONTAINER(wait, struct gather, wait));
 }
 
-/* The place at which this handle already stood; `index` if it is new. */
-static size_t find_first(struct coil_task *const *tasks, size_t index, const struct gather *g)
+/* The first place at which this handle stands. */
+static size_t find_first(struct coil_task *const *tasks, size_t index)
+{
+    size_t first = 0;
+
+    while (tasks[first] != tasks[index]) {
+        first++;
+    }
+    return first;
+}
+
+/* Hands the task over to the gather. A handle that is ours, or stale because it had ended and was
+ * consumed at its first place, is a duplicate. */
+static int take_over(struct gather *g, struct coil_task *const *tasks, size_t index)
 {
     struct coil_task *task;
+    int rc = coil__task_find_owned(tasks[index], &task);
 
-    if (coil__task_find(tasks[index], &task) == 0 &&
-        task->owner_kind == COIL__OWNED_BY_OBJECT && task->owner == &g->owner) {
-        return task->owner_index;
+    if (tasks[index] == coil__task_handle(g->self)) {
+        return -EDEADLK;
     }
-    return index;
+    if (rc == -COIL_ESTALE && find_first(tasks, index) != index) {
+        g->has_duplicates = true;
+        return 0;
+    }
+    if (rc == 0 && task->loop != g->self->loop) {
+        rc = -COIL_EWRONGTHREAD;
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    g->left++;
+    coil__list_push_tail(&g->running, &task->owner_link); /* out again at once if it has ended */
+    return coil__task_adopt(tasks[index], &g->owner, index);
 }
 
 static void collect(struct gather *g, struct coil_task *const *tasks, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct coil_task *task;
-        int rc;
+        int rc = take_over(g, tasks, i);
 
-        if (find_first(tasks, i, g) != i) {
-            continue; /* a duplicate */
-        }
-        g->left++;
-        rc = coil__task_find(tasks[i], &task);
-        if (rc == 0 && task == g->self) {
-            rc = -EDEADLK;
-        }
-        rc = rc < 0 ? rc : coil__task_adopt(tasks[i], &g->owner, i);
         if (rc < 0) {
-            g->left--;
             record(g, i, rc);
-        } else if (task->state != COIL__TASK_FREE) {
-            coil__list_push_tail(&g->running, &task->owner_link);
         }
+    }
+}
+
+static void answer_duplicates(struct coil_task *const *tasks, size_t count, int *results)
+{
+    for (size_t i = 0; i < count; i++) {
+        results[i] = results[find_first(tasks, i)];
     }
 }
 
@@ -140,13 +158,16 @@ int coil_gather(struct coil_task *const *tasks, size_t count, int *ret_results)
     coil__list_init(&g.running);
     collect(&g, tasks, count);
     g.is_starting = false;
-    if (self->cancel) {
+    if (self->cancel && !is_over(&g)) {
         cancel_children(&g);
     }
     while (!is_over(&g)) {
         coil__suspend(self, &g.wait);
     }
     give_up_running(&g);
+    if (ret_results && g.has_duplicates) {
+        answer_duplicates(tasks, count, ret_results);
+    }
     if (g.is_cancelled) {
         return coil__cancel_error(self);
     }

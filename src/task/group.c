@@ -41,6 +41,23 @@ void coil__group_scope_cancelled(struct coil_scope *scope)
     cancel_children(group, scope->origin_, "the scope around its group was cancelled");
 }
 
+/* The group's memory is about to go, and nobody has waited for its children. */
+void coil__group_abandon(struct coil_scope *scope)
+{
+    struct coil_group *group = COIL__CONTAINER(scope, struct coil_group, scope_);
+    struct coil__list *link;
+
+    group->is_aborting_ = true;
+    while ((link = coil__list_pop_head(&group->children_))) {
+        struct coil_task *task = COIL__CONTAINER(link, struct coil_task, owner_link);
+
+        task->owner_kind = COIL__OWNED_BY_NOBODY;
+        coil__task_cancel(task, NULL, "its group was left without being closed");
+    }
+    group->child_count_ = 0;
+    group->task_ = NULL;
+}
+
 static void abort_group(struct coil_group *group, const struct coil_site *site, const char *reason)
 {
     if (!group->is_aborting_) {
@@ -88,7 +105,7 @@ int coil_group_open(struct coil_group *group)
 {
     struct coil_task *self = coil__thread.task;
 
-    if (!group) {
+    if (!group || (self && coil__scope_is_open(self, &group->scope_))) {
         return -EINVAL;
     }
     memset(group, 0, sizeof *group);
@@ -124,6 +141,12 @@ static int adopt(struct coil_group *group, struct coil_task *handle)
 
     if (rc < 0) {
         return rc;
+    }
+    if (task == group->task_) {
+        return -EDEADLK;
+    }
+    if (task->loop != group->task_->loop) {
+        return -COIL_EWRONGTHREAD;
     }
     group->child_count_++;
     coil__list_push_tail(&group->children_, &task->owner_link);
@@ -212,13 +235,14 @@ static void interrupt_start(struct coil_task *task, struct coil__wait *wait)
     coil__task_cancel(starter->child, task->cancel->origin_, "its start was cancelled");
 }
 
-int coil_group_start(struct coil_group *group, coil_task_fn fn, void *arg)
+int coil_group_start_at(const struct coil_site *site, struct coil_group *group, coil_task_fn fn,
+                        void *arg)
 {
     struct starter starter = {
         .waiter.notify = on_early_end,
         .wait = {.interrupt = interrupt_start, .what = "start"},
     };
-    struct coil_task_options options = {.site = COIL_HERE};
+    struct coil_task_options options = {.site = site};
     struct coil_task *handle;
     int rc = coil__begin(&starter.self);
 
@@ -228,7 +252,7 @@ int coil_group_start(struct coil_group *group, coil_task_fn fn, void *arg)
         return rc;
     }
     starter.child->started = &starter;
-    coil__list_push_tail(&starter.child->waiters, &starter.waiter.link);
+    coil__task_add_waiter(starter.child, &starter.waiter);
     while (starter.child) {
         coil__suspend(starter.self, &starter.wait);
     }

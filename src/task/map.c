@@ -21,7 +21,8 @@ static void ended(struct coil__crew *crew, size_t index, int rc)
     }
 }
 
-static void run_all(struct map *map, coil_task_fn fn, char *items, size_t count, size_t item_size,
+/* False: not all were started. */
+static bool run_all(struct map *map, coil_task_fn fn, char *items, size_t count, size_t item_size,
                     size_t limit)
 {
     struct coil__crew *crew = &map->crew;
@@ -31,16 +32,18 @@ static void run_all(struct map *map, coil_task_fn fn, char *items, size_t count,
             coil__crew_wait(crew);
         }
         if (map->error < 0 || crew->is_cancelled || crew->self->cancel) {
-            return;
+            return false;
         }
         map->error = coil__crew_start(crew, fn, items + i * item_size, i);
     }
+    return true;
 }
 
 int coil_map(coil_task_fn fn, void *items, size_t count, size_t item_size, size_t limit)
 {
     struct map map = {.error = 0};
     struct coil_task *self;
+    bool has_all;
     int rc = coil__begin(&self);
 
     if (rc < 0) {
@@ -50,7 +53,7 @@ int coil_map(coil_task_fn fn, void *items, size_t count, size_t item_size, size_
         return -EINVAL;
     }
     coil__crew_init(&map.crew, self, "map", ended);
-    run_all(&map, fn, items, count, item_size, limit);
+    has_all = run_all(&map, fn, items, count, item_size, limit);
     while (map.crew.running_count > 0) {
         if (map.error < 0 && !map.crew.is_cancelled) {
             coil__crew_cancel(&map.crew, NULL, "another item of its map failed");
@@ -60,5 +63,5 @@ int coil_map(coil_task_fn fn, void *items, size_t count, size_t item_size, size_
     if (map.error < 0) {
         return map.error;
     }
-    return map.crew.is_cancelled || self->cancel ? coil__cancel_error(self) : 0;
+    return has_all && !map.crew.is_cancelled ? 0 : coil__cancel_error(self);
 }

@@ -40,32 +40,29 @@ static void on_interrupt(void *user)
     }
 }
 
-static void cancel_all(struct coil_loop *loop)
+static void cancel_one(struct coil_task *task, void *user)
 {
-    COIL__LIST_FOREACH_SAFE(&loop->tasks, link) {
-        coil__task_cancel(COIL__CONTAINER(link, struct coil_task, all_link), NULL,
-                          "the loop is closing");
+    (void)user;
+    if (task->state < COIL__TASK_ENDING) {
+        coil__task_cancel(task, NULL, "the loop is closing");
     }
 }
 
-static void report_unclaimed(struct coil_loop *loop)
+/* An ended task whose handle nobody has consumed. */
+static void report_unclaimed(struct coil_task *task, void *user)
 {
-    struct coil__list *link;
+    struct coil_report report = {
+        .message = "error of a task that was never awaited",
+        .error = task->rc,
+        .task_name = coil_task_name(coil__task_handle(task)),
+        .site = task->site,
+    };
 
-    while ((link = coil__list_pop_head(&loop->unclaimed))) {
-        struct coil_task *task = COIL__CONTAINER(link, struct coil_task, all_link);
-        struct coil_report report = {
-            .message = "error of a task that was never awaited",
-            .error = task->rc,
-            .task_name = coil_task_name(coil__task_handle(task)),
-            .site = task->site,
-        };
-
-        if (task->rc < 0 && task->rc != -ECANCELED) {
-            coil__loop_report(loop, &report);
-        }
-        coil__task_free(task);
+    (void)user;
+    if (task->rc < 0 && task->rc != -ECANCELED) {
+        coil__loop_report(task->loop, &report);
     }
+    coil__task_free(task);
 }
 
 /* Tasks that start further tasks while they are cancelled have those cancelled as well. */
@@ -74,11 +71,11 @@ static int end_all(struct coil_loop *loop)
     int rc = 0;
 
     while (rc == 0 && loop->task_count > 0) {
-        cancel_all(loop);
+        coil__tasks_each(loop, cancel_one, NULL);
         rc = coil__loop_iterate(loop, COIL_NEVER);
     }
     if (rc == 0) {
-        report_unclaimed(loop);
+        coil__tasks_each(loop, report_unclaimed, NULL);
     }
     return rc;
 }
@@ -94,6 +91,17 @@ int coil__tasks_end(struct coil_loop *loop)
     return rc;
 }
 
+/* The loop failed for good while the first task still lives: it must not tell `run` of its end. */
+static void give_up_main(struct run *run)
+{
+    struct coil_task *task;
+
+    if (run->main && coil__task_find(run->main, &task) == 0) {
+        task->owner_kind = COIL__OWNED_BY_NOBODY;
+        task->is_quiet = true;
+    }
+}
+
 static int run_main(struct run *run)
 {
     struct coil_loop *loop = run->loop;
@@ -103,15 +111,19 @@ static int run_main(struct run *run)
     while (rc == 0 && run->main && !loop->is_stopping) {
         rc = coil__loop_iterate(loop, COIL_NEVER);
     }
-    if (rc < 0) {
-        return rc;
+    if (loop->is_forked) {
+        return -COIL_EFORKED;
     }
-    if (run->main) {
-        run->rc = -COIL_ESTOPPED;
+    if (rc == 0) {
+        rc = run->main ? -COIL_ESTOPPED : run->rc;
     }
     loop->is_stopping = false;
-    end_rc = end_all(loop);
-    return end_rc < 0 ? end_rc : run->rc;
+    end_rc = end_all(loop); /* also after an error of the backend: it may be a passing one */
+    if (end_rc < 0) {
+        give_up_main(run);
+        return end_rc;
+    }
+    return rc;
 }
 
 static int start_main(struct run *run, const struct coil_run_options *options, coil_task_fn fn,
@@ -147,6 +159,7 @@ int coil_run_in(struct coil_loop *loop, const struct coil_run_options *options, 
     if (rc == 0) {
         loop->on_interrupt = on_interrupt;
         loop->on_interrupt_user = &run;
+        atomic_store(&loop->is_interrupted, false); /* one that came too late for the last run */
         has_sigint = !options->ignore_sigint &&
                      coil__interrupt_catch(&loop->is_interrupted, loop->backend);
         rc = run_main(&run);

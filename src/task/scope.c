@@ -36,10 +36,13 @@ void coil__scope_update(struct coil_task *task)
 
 int coil__cancel_error(struct coil_task *self)
 {
-    struct coil_scope *scope = self->cancel ? self->cancel : &self->root;
-    int error = scope->error_;
+    struct coil_scope *scope = self->cancel;
+    int error = -ECANCELED; /* of a cancel that was taken back after it had taken effect */
 
-    scope->was_delivered_ = true;
+    if (scope) {
+        error = scope->error_;
+        scope->was_delivered_ = true;
+    }
     /* A loop that ignores the error would never come to an end: let others run now and then. */
     if (self->state == COIL__TASK_LIVE && --self->loop->budget == 0) {
         coil__reschedule(self);
@@ -47,15 +50,18 @@ int coil__cancel_error(struct coil_task *self)
     return error;
 }
 
-/* Tasks of groups that were opened inside the cancelled scope belong to it. */
+/* Tasks of groups that were opened inside the cancelled scope belong to it, unless there is a
+ * shield between the two. */
 static void cancel_groups_inside(struct coil_task *task, const struct coil_scope *outer)
 {
+    struct coil_scope *first = task->scope;
+
     for (struct coil_scope *s = task->scope; s && s != outer; s = s->parent_) {
         if (s->kind_ == COIL__SCOPE_SHIELD) {
-            return;
+            first = s->parent_;
         }
     }
-    for (struct coil_scope *s = task->scope; s && s != outer; s = s->parent_) {
+    for (struct coil_scope *s = first; s && s != outer; s = s->parent_) {
         if (s->kind_ == COIL__SCOPE_GROUP) {
             coil__group_scope_cancelled(s);
         }
@@ -111,12 +117,22 @@ static int set_deadline(struct coil_scope *scope, int64_t when)
     return rc;
 }
 
+bool coil__scope_is_open(const struct coil_task *task, const struct coil_scope *scope)
+{
+    const struct coil_scope *s = task->scope;
+
+    while (s && s != scope) {
+        s = s->parent_;
+    }
+    return s != NULL;
+}
+
 static int open_scope(struct coil_scope *scope, int kind, int64_t when)
 {
     struct coil_task *self = coil__thread.task;
     int rc;
 
-    if (!scope) {
+    if (!scope || (self && coil__scope_is_open(self, scope))) {
         return -EINVAL;
     }
     if (!self) {
@@ -175,20 +191,42 @@ struct coil_scope *coil_scope_enter_(struct coil_scope *scope, int kind, int64_t
  * (no task), or whose task has ended meanwhile, is left alone. */
 void coil_scope_leave_(struct coil_scope *scope)
 {
-    if (scope->task_) {
-        coil_scope_close(scope);
+    struct coil_task *self = coil__thread.task;
+
+    if (!scope->task_ || scope->task_ != self) {
+        return;
     }
+    while (self->scope != scope && self->scope != &self->root) {
+        coil__scope_abandon(self); /* opened inside by hand, and forgotten */
+    }
+    coil_scope_close(scope);
+}
+
+void coil__scope_abandon(struct coil_task *task)
+{
+    struct coil_scope *scope = task->scope;
+
+    coil__timer_disarm(task->loop, &scope->timer_);
+    task->scope = scope->parent_;
+    scope->task_ = NULL;
+    if (scope->kind_ == COIL__SCOPE_GROUP) {
+        coil__group_abandon(scope);
+    }
+    task->cancel = find_cancel(task);
 }
 
 int coil_scope_reschedule(struct coil_scope *scope, int64_t when)
 {
+    int rc;
+
     if (!scope) {
         return -EINVAL;
     }
     if (!scope->task_ || scope->error_ != 0 || scope->kind_ == COIL__SCOPE_SHIELD) {
         return -COIL_EINVALIDSTATE;
     }
-    return set_deadline(scope, when);
+    rc = coil__loop_check(scope->task_->loop);
+    return rc < 0 ? rc : set_deadline(scope, when);
 }
 
 int coil_scope_cancel_at(const struct coil_site *site, struct coil_scope *scope,
@@ -219,12 +257,47 @@ int64_t coil_scope_when(const struct coil_scope *scope)
     return scope && scope->timer_.fire ? scope->deadline_ : COIL_NEVER;
 }
 
+/* A cancel spreads from task to task: whom it awaits, the children of its groups. What is met on
+ * the way is queued, and dealt with here one by one, so that a long chain needs no deep stack. */
+static void spread_cancels(struct coil_loop *loop)
+{
+    struct coil_task *task;
+
+    loop->is_cancelling = true;
+    while ((task = loop->cancelled_tasks)) {
+        loop->cancelled_tasks = task->next_free;
+        coil__scope_update(task);
+        cancel_groups_inside(task, &task->root);
+    }
+    loop->is_cancelling = false;
+}
+
 void coil__task_cancel(struct coil_task *task, const struct coil_site *site, const char *reason)
 {
+    struct coil_loop *loop = task->loop;
+
     if (task->root.requests_ < UINT16_MAX) {
         task->root.requests_++;
     }
-    coil__scope_cancel(&task->root, -ECANCELED, site, reason);
+    if (task->root.error_ != 0) {
+        return; /* the first reason is kept */
+    }
+    task->root.error_ = -ECANCELED;
+    task->root.origin_ = site;
+    task->root.reason_ = reason;
+    if (task->state >= COIL__TASK_ENDING) {
+        return;
+    }
+    task->next_free = NULL;
+    if (loop->cancelled_tasks) {
+        loop->last_cancelled->next_free = task;
+    } else {
+        loop->cancelled_tasks = task;
+    }
+    loop->last_cancelled = task;
+    if (!loop->is_cancelling) {
+        spread_cancels(loop);
+    }
 }
 
 int coil_cancel_at(const struct coil_site *site, struct coil_task *handle, const char *reason)

@@ -1,54 +1,21 @@
 /* suspend.c - how a task gives way and how it is woken.
  *
  * A suspending task takes whoever is next in this iteration and switches to it directly; the
- * loop's own stack is entered only when a callback is next or the kernel must be asked. The
- * switch is inlined here, so that each kind of wait is one call deep.
+ * loop's own stack is entered only when a callback is next or the kernel must be asked.
  */
-#include "task/task.h"
+#include "task/switch.h"
 
 #include <errno.h>
 
-/* Goes on with whoever is next; returns when `self` is run again. */
-static inline __attribute__((always_inline)) void give_way(struct coil_task *self)
-{
-    struct coil_loop *loop = self->loop;
-    struct coil__ready *next = coil__loop_peek(loop);
-    struct coil__coro *target;
-
-    if (COIL__LIKELY(next && next->run == coil__task_run)) {
-        struct coil_task *task = COIL__CONTAINER(next, struct coil_task, ready);
-
-        coil__list_take_head(&loop->current, &next->link);
-        if (task == self) {
-            loop->budget = COIL__BUDGET;
-            return;
-        }
-        coil__thread.task = task;
-        target = &task->coro;
-    } else {
-        coil__thread.task = NULL;
-        target = &loop->own;
-    }
-    loop->budget = COIL__BUDGET;
-    coil__coro_switch(&self->coro, target);
-}
-
 void coil__suspend(struct coil_task *self, struct coil__wait *wait)
 {
-    self->wait = wait;
-    give_way(self);
+    coil__suspend_here(self, wait);
 }
 
 void coil__reschedule(struct coil_task *self)
 {
     coil__loop_push(self->loop, &self->ready);
-    give_way(self);
-}
-
-void coil__task_wake(struct coil_task *task)
-{
-    task->wait = NULL;
-    coil__loop_push(task->loop, &task->ready);
+    coil__give_way(self);
 }
 
 int coil_yield(void)
@@ -60,7 +27,7 @@ int coil_yield(void)
         return rc;
     }
     coil__loop_push(self->loop, &self->ready);
-    give_way(self);
+    coil__give_way(self);
     return COIL__UNLIKELY(self->cancel != NULL) ? coil__cancel_error(self) : 0;
 }
 

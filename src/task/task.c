@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Ended tasks that are kept with their stacks, for the next ones. */
@@ -20,26 +21,22 @@ static struct coil_task *task_of(struct coil__ready *ready)
     return COIL__CONTAINER(ready, struct coil_task, ready);
 }
 
-int coil__task_find(struct coil_task *handle, struct coil_task **ret_task)
+int coil__task_check(struct coil_task *handle)
 {
     uintptr_t bits = (uintptr_t)handle;
-    struct coil_task *task = (struct coil_task *)(bits & ~(uintptr_t)(COIL__TASK_ALIGN - 1));
+    const struct coil_task *task =
+        (const struct coil_task *)(bits & ~(uintptr_t)(COIL__TASK_ALIGN - 1));
 
-    if (COIL__UNLIKELY(!task)) {
+    if (!task) {
         return -ENOMEM;
     }
-    if (COIL__UNLIKELY(!coil__thread.loop && coil__thread.is_forked)) {
+    if (!coil__thread.loop && coil__thread.is_forked) {
         return -COIL_EFORKED;
     }
-    if (COIL__UNLIKELY(task->state == COIL__TASK_FREE ||
-                       (task->generation ^ bits) & (COIL__TASK_ALIGN - 1))) {
+    if (task->state == COIL__TASK_FREE || (task->generation ^ bits) & (COIL__TASK_ALIGN - 1)) {
         return -COIL_ESTALE;
     }
-    if (COIL__UNLIKELY(task->loop->owner != &coil__thread)) {
-        return -COIL_EWRONGTHREAD;
-    }
-    *ret_task = task;
-    return 0;
+    return task->loop->owner == &coil__thread ? 0 : -COIL_EWRONGTHREAD;
 }
 
 int coil__task_find_owned(struct coil_task *handle, struct coil_task **ret_task)
@@ -70,9 +67,31 @@ static void recycle(struct coil_loop *loop, struct coil_task *task)
 
 void coil__task_free(struct coil_task *task)
 {
-    coil__list_remove(&task->all_link);
     coil__coro_deinit(&task->coro);
     recycle(task->loop, task);
+}
+
+struct visit {
+    void (*fn)(struct coil_task *task, void *user);
+    void *user;
+};
+
+static void visit_stack(char *high, void *user)
+{
+    const struct visit *visit = user;
+    struct coil_task *task = (struct coil_task *)(void *)(high - sizeof *task);
+
+    if (task->state != COIL__TASK_FREE) {
+        visit->fn(task, visit->user);
+    }
+}
+
+void coil__tasks_each(struct coil_loop *loop, void (*fn)(struct coil_task *task, void *user),
+                      void *user)
+{
+    struct visit visit = {.fn = fn, .user = user};
+
+    coil__stack_each(&loop->stacks, visit_stack, &visit);
 }
 
 /* Called on the loop's own stack, when a slab of stacks is free but for those at hand here. */
@@ -101,64 +120,111 @@ static void report_error(struct coil_task *task)
     coil__loop_report(task->loop, &report);
 }
 
-/* Tells everybody who waits for the task; afterwards nobody refers to it but the handle. */
-static void notify(struct coil_task *task)
+static inline void tell(struct coil__awaiter *awaiter, int rc)
+{
+    awaiter->rc = rc;
+    awaiter->target = NULL;
+    if (awaiter->self->wait == &awaiter->wait) {
+        coil__task_wake(awaiter->self);
+    }
+}
+
+static void tell_the_rest(struct coil_task *task)
 {
     struct coil__list *link;
 
-    while ((link = coil__list_pop_head(&task->waiters))) {
+    while (task->awaiters.next && (link = coil__list_pop_head(&task->awaiters))) {
+        tell(COIL__CONTAINER(link, struct coil__awaiter, link), task->rc);
+    }
+    while (task->waiters.next && (link = coil__list_pop_head(&task->waiters))) {
         struct coil__waiter *waiter = COIL__CONTAINER(link, struct coil__waiter, link);
 
         waiter->notify(waiter, task);
     }
+}
+
+/* Scopes and groups that the function left open must not fire any more. They lie in frames that
+ * have been left: nothing may be called before the stack pointer is below them. */
+static __attribute__((noinline)) void abandon_scopes(struct coil_task *task)
+{
+    struct coil_report report = {
+        .message = "a task ended with a scope or a group left open",
+        .site = task->site,
+    };
+    const char *here = __builtin_frame_address(0);
+    const char *lowest = here;
+    volatile char *gap;
+
+    for (struct coil_scope *s = task->scope; s != &task->root; s = s->parent_) {
+        if ((const char *)s < lowest && (const char *)s >= task->stack.low) {
+            lowest = (const char *)s;
+        }
+    }
+    gap = __builtin_alloca((size_t)(here - lowest) + COIL__TASK_ALIGN);
+    *gap = 0;
+    while (task->scope != &task->root) {
+        coil__scope_abandon(task);
+    }
+    report.task_name = coil_task_name(coil__task_handle(task));
+    coil__loop_report(task->loop, &report);
+}
+
+/* What is seldom there to be tidied up at a task's end. */
+static __attribute__((noinline)) void tidy(struct coil_task *task)
+{
+    if (task->scope != &task->root) {
+        abandon_scopes(task);
+    }
+    if (task->locals) {
+        coil__locals_drop(task->locals);
+    }
+    if (task->loop->is_forked) { /* the parent's task goes on there; this copy ends the loop */
+        coil__thread.task = NULL;
+        coil__coro_finish(&task->coro, &task->loop->own);
+    }
+}
+
+/* The end of a task that is not simply awaited. */
+static __attribute__((noinline)) void notify_owner(struct coil_task *task)
+{
+    if (task->owner_kind == COIL__OWNED_BY_USER) {
+        task->state = COIL__TASK_DONE;
+        return;
+    }
     if (task->owner_kind == COIL__OWNED_BY_OBJECT) {
         task->owner->child_done(task->owner, task);
-    } else if (COIL__UNLIKELY(task->rc < 0 && task->rc != -ECANCELED && !task->is_quiet &&
-                              task->owner_kind == COIL__OWNED_BY_NOBODY)) {
+    } else if (task->rc < 0 && task->rc != -ECANCELED && !task->is_quiet) {
         report_error(task);
     }
+    recycle(task->loop, task);
 }
 
-/* Scopes that the function left open must not fire any more. */
-static void abandon_scopes(struct coil_task *task)
-{
-    while (task->scope != &task->root) {
-        struct coil_scope *scope = task->scope;
-
-        coil__timer_disarm(task->loop, &scope->timer_);
-        task->scope = scope->parent_;
-        scope->task_ = NULL;
-    }
-}
-
-/* What the stack's owner does last: hands everything back and goes to whoever is next. */
-static _Noreturn void finish(struct coil_task *task, int rc)
+/* What a task does last: tells everybody, hands its memory back and goes to whoever is next. */
+static inline _Noreturn void finish(struct coil_task *task, int rc)
 {
     struct coil_loop *loop = task->loop;
     struct coil__ready *next;
 
-    if (COIL__UNLIKELY(task->scope != &task->root)) {
-        abandon_scopes(task);
+    if (COIL__UNLIKELY(task->scope != &task->root || task->locals || loop->is_forked)) {
+        tidy(task);
     }
     task->rc = rc;
     task->state = COIL__TASK_ENDING;
-    if (COIL__UNLIKELY(task->locals != NULL)) {
-        coil__locals_drop(task->locals);
-    }
-    coil__list_remove(&task->all_link);
     loop->task_count--;
-    if (COIL__LIKELY(!loop->is_forked)) {
-        notify(task);
+    if (task->awaiter) {
+        tell(task->awaiter, rc);
     }
-    if (task->owner_kind == COIL__OWNED_BY_USER) {
-        task->state = COIL__TASK_DONE;
-        coil__list_push_tail(&loop->unclaimed, &task->all_link);
-    } else {
+    if (COIL__UNLIKELY(task->waiters.next || task->awaiters.next)) {
+        tell_the_rest(task);
+    }
+    if (COIL__LIKELY(task->owner_kind == COIL__OWNED_BY_AWAIT)) {
         recycle(loop, task);
+    } else {
+        notify_owner(task);
     }
     next = coil__loop_peek(loop);
-    if (next && next->run == coil__task_run && !loop->is_forked) {
-        coil__list_take_head(&loop->current, &next->link);
+    if (COIL__LIKELY(next && next->run == coil__task_run)) {
+        loop->current = next->next;
         coil__thread.task = task_of(next);
         coil__coro_finish(&task->coro, &task_of(next)->coro);
     }
@@ -197,12 +263,19 @@ static void run_eagerly(struct coil_task *task)
 {
     struct coil_task *self = coil__thread.task;
     struct coil_loop *loop = task->loop;
+    struct coil__ready *rest;
 
     if (!self) {
+        /* Nobody else may run inside the callback: the rest of the iteration is put aside. */
+        rest = loop->current;
+        loop->current = NULL;
+        loop->elisions_left = 0;
         coil__task_run(&task->ready);
+        loop->current = rest;
         return;
     }
-    coil__list_push_head(&loop->current, &self->ready.link);
+    self->ready.next = loop->current;
+    loop->current = &self->ready;
     coil__thread.task = task;
     coil__coro_switch(&self->coro, &task->coro);
 }
@@ -240,32 +313,22 @@ static inline void init(struct coil_task *task, struct coil_loop *loop, coil_tas
 {
     struct coil_task *parent = coil__thread.task;
 
+    /* In two pieces: one of this length would become a slow `rep stos`. */
+    memset(&task->cancel, 0,
+           offsetof(struct coil_task, waiters) - offsetof(struct coil_task, cancel));
+    memset(&task->waiters, 0,
+           offsetof(struct coil_task, name) + 1 - offsetof(struct coil_task, waiters));
+    memset(&task->root, 0, sizeof task->root);
     task->ready.run = coil__task_run;
     task->scope = &task->root;
-    task->cancel = NULL;
-    task->wait = NULL;
+    task->root.task_ = task;
     task->loop = loop;
     task->fn = fn;
     task->arg = arg;
     task->state = COIL__TASK_NEW;
     task->owner_kind = COIL__OWNED_BY_USER;
     task->is_quiet = false;
-    task->awaiters = 0;
     task->id = ++loop->next_task_id;
-    task->started = NULL;
-    task->owner_link.next = NULL;
-    task->name[0] = '\0';
-    task->root.parent_ = NULL;
-    task->root.task_ = task;
-    task->root.error_ = 0;
-    task->root.requests_ = 0;
-    task->root.kind_ = COIL__SCOPE_ROOT;
-    task->root.was_delivered_ = false;
-    task->root.timer_.node.place = 0;
-    task->root.origin_ = NULL;
-    task->locals = NULL;
-    coil__list_init(&task->waiters);
-    coil__list_push_tail(&loop->tasks, &task->all_link);
     loop->task_count++;
     if (COIL__UNLIKELY(parent && parent->locals)) {
         task->locals = coil__locals_share(parent->locals);
@@ -294,6 +357,7 @@ struct coil_task *coil__task_create_in(struct coil_loop *loop,
     size_t size = options->stack_size ? options->stack_size : loop->stack_size;
     size_t copy_size = (options->copy_size + 15) & ~(size_t)15;
     struct coil_task *task;
+    struct coil_task *handle;
     char *high;
 
     if (!fn || options->copy_size > size / 4 || (copy_size > 0 && !arg)) {
@@ -313,12 +377,13 @@ struct coil_task *coil__task_create_in(struct coil_loop *loop,
     if (options->name) {
         set_name(task, options->name);
     }
+    handle = coil__task_handle(task); /* it may be over, and its memory used again, on return */
     if (options->eager) {
         run_eagerly(task);
     } else {
         coil__loop_push(loop, &task->ready);
     }
-    return coil__task_handle(task);
+    return handle;
 }
 
 struct coil_task *coil_task_create(const struct coil_task_options *options, coil_task_fn fn,
@@ -416,24 +481,55 @@ struct coil_task *coil_current_task(void)
     return coil__thread.task ? coil__task_handle(coil__thread.task) : NULL;
 }
 
+struct collector {
+    struct coil_task **tasks;
+    size_t count;
+    size_t max;
+};
+
+static void collect(struct coil_task *task, void *user)
+{
+    struct collector *to = user;
+
+    if (task->state >= COIL__TASK_ENDING) {
+        return;
+    }
+    if (to->count < to->max) {
+        to->tasks[to->count] = coil__task_handle(task);
+    }
+    to->count++;
+}
+
+static uint64_t id_of(struct coil_task *handle)
+{
+    return ((struct coil_task *)((uintptr_t)handle & ~(uintptr_t)(COIL__TASK_ALIGN - 1)))->id;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t x = id_of(*(struct coil_task *const *)a);
+    uint64_t y = id_of(*(struct coil_task *const *)b);
+
+    return (x > y) - (x < y);
+}
+
 ssize_t coil_all_tasks(struct coil_task **ret_tasks, size_t max)
 {
     struct coil_loop *loop = coil__thread.loop;
-    size_t count = 0;
+    struct collector collector = {.tasks = ret_tasks, .max = max};
 
     if (!loop) {
-        return -COIL_ENOLOOP;
+        return coil__no_task();
     }
     if (!ret_tasks && max > 0) {
         return -EINVAL;
     }
-    COIL__LIST_FOREACH(&loop->tasks, link) {
-        if (count < max) {
-            ret_tasks[count] = coil__task_handle(COIL__CONTAINER(link, struct coil_task, all_link));
-        }
-        count++;
+    coil__tasks_each(loop, collect, &collector);
+    if (max > 0) {
+        qsort(ret_tasks, collector.count < max ? collector.count : max, sizeof *ret_tasks,
+              compare_ids);
     }
-    return (ssize_t)count;
+    return (ssize_t)collector.count;
 }
 
 const char *coil_task_name(struct coil_task *handle)

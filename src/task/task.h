@@ -24,7 +24,7 @@ enum coil__task_state {
 
 enum coil__task_owner {
     COIL__OWNED_BY_USER,   /* the handle was not consumed */
-    COIL__OWNED_BY_AWAIT,  /* `awaiters` of them wait */
+    COIL__OWNED_BY_AWAIT,  /* at least one task awaits it */
     COIL__OWNED_BY_NOBODY, /* detached */
     COIL__OWNED_BY_OBJECT, /* `owner` is told of its end */
 };
@@ -43,36 +43,49 @@ struct coil__waiter {
     void (*notify)(struct coil__waiter *waiter, struct coil_task *task);
 };
 
+/* A task that awaits another one; on its stack. */
+struct coil__awaiter {
+    struct coil__list link; /* in the awaited task's `awaiters`, but for the first one */
+    struct coil__wait wait;
+    struct coil_task *self;
+    struct coil_task *target; /* NULL once it has ended */
+    int rc;                   /* the target's result, valid once target is NULL */
+    bool is_shielded;
+    bool has_cancelled;       /* was interrupted; either waits for the target's end, or has left */
+};
+
 struct coil__local;
 
 struct coil_task {
+    /* What every switch and every wait touches: one cache line. */
     struct coil__coro coro;
-    struct coil__ready ready;      /* in the loop's lists while ready to run */
-    struct coil_scope *cancel;     /* the scope whose error suspending calls return; NULL: none */
-    struct coil_scope *scope;      /* the innermost open one; at least &root */
-    struct coil__wait *wait;       /* while suspended, except in coil_yield */
+    struct coil__ready ready;      /* in the loop's queues while ready to run */
     struct coil_loop *loop;
+    struct coil_scope *scope;      /* the innermost open one; at least &root */
+    uint8_t state;                 /* enum coil__task_state */
+    uint8_t generation;            /* the low bits of handles; counts uses of this memory */
+    uint8_t owner_kind;            /* enum coil__task_owner */
+    bool is_quiet;                 /* nobody reports its error when it ends unawaited */
+    int rc;                        /* what fn returned; valid from ENDING on */
     coil_task_fn fn;
     void *arg;
-    int rc;                        /* what fn returned; valid from ENDING on */
-    uint8_t state;                 /* enum coil__task_state */
-    uint8_t owner_kind;            /* enum coil__task_owner */
-    uint8_t generation;            /* the low bits of handles; counts uses of this memory */
-    bool is_quiet;                 /* nobody reports its error when it ends unawaited */
-    struct coil__list waiters;     /* of coil__waiter */
-    struct coil__list all_link;    /* in loop->tasks, or loop->unclaimed when DONE */
-    struct coil__local *locals;
-    const struct coil_site *site;
     uint64_t id;
-    uint32_t awaiters;
+    const struct coil_site *site;
     struct coil__stack stack;      /* kept while FREE */
     struct coil_task *next_free;   /* while in loop->free_tasks */
     struct coil__owner *owner;     /* valid while OWNED_BY_OBJECT */
-    struct coil__list owner_link;  /* free for the owner's use */
     size_t owner_index;            /* free for the owner's use */
+    /* From here to the first byte of the name: begins as zero. */
+    struct coil_scope *cancel;     /* the scope whose error suspending calls return; or NULL */
+    struct coil__wait *wait;       /* while suspended, except in coil_yield */
+    struct coil__awaiter *awaiter; /* the first one that awaits the task: mostly there is one */
+    struct coil__list awaiters;    /* of coil__awaiter, further ones; next == NULL: never had any */
+    struct coil__list waiters;     /* of coil__waiter; next == NULL: never had any */
+    struct coil__local *locals;
+    struct coil__list owner_link;  /* free for the owner's use */
     void *started;                 /* group.c: who waits for coil_task_ready */
-    struct coil_scope root;
     char name[COIL__TASK_NAME];    /* "" until it is given or asked for */
+    struct coil_scope root;        /* zeroed too */
 } __attribute__((aligned(COIL__TASK_ALIGN)));
 
 /* The `run` of a task's ready node, and how it is recognised. */
@@ -85,8 +98,36 @@ static inline struct coil_task *coil__task_handle(struct coil_task *task)
     return (struct coil_task *)((uintptr_t)task | tag);
 }
 
+/* Why a handle cannot be used; 0 when it can. */
+int coil__task_check(struct coil_task *handle);
+
 /* The task behind a handle: 0, -ENOMEM for NULL, -COIL_ESTALE, -COIL_EWRONGTHREAD. */
-int coil__task_find(struct coil_task *handle, struct coil_task **ret_task);
+static inline int coil__task_find(struct coil_task *handle, struct coil_task **ret_task)
+{
+    uintptr_t bits = (uintptr_t)handle;
+    struct coil_task *task = (struct coil_task *)(bits & ~(uintptr_t)(COIL__TASK_ALIGN - 1));
+
+    *ret_task = task;
+    if (COIL__LIKELY(task && coil__thread.loop && task->state != COIL__TASK_FREE &&
+                     !((task->generation ^ bits) & (COIL__TASK_ALIGN - 1)) &&
+                     task->loop == coil__thread.loop)) {
+        return 0;
+    }
+    return coil__task_check(handle);
+}
+
+/* Has the waiter told when the task ends, after those that came before it. */
+static inline void coil__task_add_waiter(struct coil_task *task, struct coil__waiter *waiter)
+{
+    if (COIL__LIKELY(!task->waiters.next)) {
+        coil__list_init(&task->waiters);
+    }
+    coil__list_push_tail(&task->waiters, &waiter->link);
+}
+
+/* Calls fn for every task that has not been given back, ended ones included. fn may free it. */
+void coil__tasks_each(struct coil_loop *loop, void (*fn)(struct coil_task *task, void *user),
+                      void *user);
 
 /* As above, and the handle must not be consumed yet. */
 int coil__task_find_owned(struct coil_task *handle, struct coil_task **ret_task);
@@ -116,7 +157,11 @@ void coil__suspend(struct coil_task *self, struct coil__wait *wait);
 /* Puts the calling task behind everybody who is ready. */
 void coil__reschedule(struct coil_task *self);
 /* Makes a suspended task ready; once per suspend. */
-void coil__task_wake(struct coil_task *task);
+static inline void coil__task_wake(struct coil_task *task)
+{
+    task->wait = NULL;
+    coil__loop_push(task->loop, &task->ready);
+}
 
 /* For calls that succeeded without waiting: yields when the task has had its share. */
 static inline void coil__spend(struct coil_task *self)
@@ -136,8 +181,13 @@ void coil__scope_cancel(struct coil_scope *scope, int error, const struct coil_s
 /* After a change of scopes: which one cancels the task now. Interrupts its wait if need be. */
 void coil__scope_update(struct coil_task *task);
 void coil__scope_push(struct coil_task *task, struct coil_scope *scope, int kind);
-/* Cancels the children of a group scope (group.c). */
+/* True when the task has opened the scope and not closed it. */
+bool coil__scope_is_open(const struct coil_task *task, const struct coil_scope *scope);
+/* Takes out the innermost scope, which its task has forgotten to close. */
+void coil__scope_abandon(struct coil_task *task);
+/* Cancels the children of a group scope; leaves them to themselves, cancelled (group.c). */
 void coil__group_scope_cancelled(struct coil_scope *scope);
+void coil__group_abandon(struct coil_scope *scope);
 
 /* Cancels a task that is known to live. */
 void coil__task_cancel(struct coil_task *task, const struct coil_site *site, const char *reason);

@@ -411,6 +411,9 @@ COIL_TEST(send_waits_for_room)
         ssize_t rc = do_op(COIL__OP_RECV, fds[1], part, sizeof part, 0);
 
         CHECK_INT(rc, >, 0);
+        if (rc <= 0) {
+            break; /* a torture goes on after a failed check */
+        }
         CHECK_MEM(part, big + got, (size_t)rc);
         got += (size_t)rc;
         if (got == 20000) {

@@ -1,0 +1,146 @@
+#!/bin/sh
+# Shows what the library is for: a hundred fetches of one second in one second; then real pages
+# from a real web server that takes 100 ms for each, one by one and all at once.
+#
+#     scripts/demo.sh [BUILD_FOLDER]      after `make`; `make demo` does both
+set -eu
+cd "$(dirname "$0")/.."
+
+build=${1:-build}
+pages=200
+module=/usr/lib/nginx/modules/ngx_http_echo_module.so
+work=$(mktemp -d)
+server=
+
+stop() {
+    trap - EXIT INT TERM HUP
+    if [ -n "$server" ]; then
+        kill "$server" 2>/dev/null || true
+        wait "$server" 2>/dev/null || true
+    fi
+    rm -rf "$work"
+}
+trap stop EXIT
+trap 'stop; exit 130' INT TERM HUP
+
+say() {
+    printf '\n%s\n' "$*"
+}
+
+fail() {
+    echo "scripts/demo.sh: $*" >&2
+    exit 1
+}
+
+# --- nginx in the foreground, all of its files in the work folder ---
+
+nginx=$(command -v nginx || command -v /usr/sbin/nginx) || fail "nginx is not installed"
+[ -f "$module" ] || fail "nginx has no echo module: install libnginx-mod-http-echo"
+
+# Root hands it over to nobody, where that is allowed.
+run_as=
+if [ "$(id -u)" = 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups true 2>/dev/null; then
+    run_as="setpriv --reuid=65534 --regid=65534 --clear-groups"
+    chown 65534:65534 "$work"
+fi
+
+write_config() {
+    cat >"$work/nginx.conf" <<END
+load_module $module;
+daemon off;
+master_process off;
+pid $work/pid;
+error_log $work/error.log;
+events { worker_connections 1024; }
+http {
+    access_log off;
+    client_body_temp_path $work/body;
+    proxy_temp_path $work/proxy;
+    fastcgi_temp_path $work/fastcgi;
+    uwsgi_temp_path $work/uwsgi;
+    scgi_temp_path $work/scgi;
+    server {
+        listen 127.0.0.1:$1 backlog=1024;
+        location / {
+            default_type text/html;
+            echo_sleep 0.1;
+            echo "<p>This is page \$uri.</p>";
+        }
+    }
+}
+END
+    chmod 644 "$work/nginx.conf"
+}
+
+# It answers, or it has ended (its port is taken, say).
+wait_until_up() {
+    tries=0
+    while kill -0 "$server" 2>/dev/null; do
+        if curl -s -o /dev/null --noproxy '*' "http://127.0.0.1:$1/" 2>/dev/null; then
+            return 0
+        fi
+        tries=$((tries + 1))
+        [ $tries -lt 100 ] || return 1
+        sleep 0.05
+    done
+    return 1
+}
+
+start_server() {
+    for attempt in 1 2 3 4 5 6 7 8 9 10; do
+        port=$((20000 + ($$ * 7 + attempt * 1009) % 12000))
+        write_config "$port"
+        # shellcheck disable=SC2086
+        $run_as "$nginx" -e "$work/error.log" -c "$work/nginx.conf" -p "$work" \
+            >"$work/output" 2>&1 &
+        server=$!
+        if wait_until_up "$port"; then
+            return 0
+        fi
+        kill "$server" 2>/dev/null || true
+        wait "$server" 2>/dev/null || true
+        server=
+        run_as= # perhaps nobody may not reach the work folder
+    done
+    cat "$work/output" "$work/error.log" >&2
+    fail "nginx does not start"
+}
+
+# --- the program ---
+
+say "== A hundred fetches of one second each (examples/gather.c)"
+start=$(date +%s%N)
+"$build/examples/gather" >"$work/gather" || fail "gather has failed"
+end=$(date +%s%N)
+head -n 3 "$work/gather"
+echo "..."
+tail -n 1 "$work/gather"
+echo "$start $end" | awk '{ printf "in %.2f seconds, by one thread\n", ($2 - $1) / 1e9 }'
+
+# --- the pages ---
+
+start_server
+i=0
+while [ $i -lt $pages ]; do
+    echo "http://127.0.0.1:$port/page/$i"
+    i=$((i + 1))
+done >"$work/urls"
+
+fetch() {
+    "$build/examples/fetch" -q "$@" -f "$work/urls"
+}
+
+say "== $pages pages of nginx, which takes 100 ms for each, one by one (examples/fetch)"
+fetch -1 >"$work/one" || { cat "$work/one"; fail "not all pages came"; }
+cat "$work/one"
+
+say "== The same $pages pages at once"
+fetch -j $pages >"$work/all" || { cat "$work/all"; fail "not all pages came"; }
+cat "$work/all"
+
+seconds() {
+    sed -n 's/^.* bytes in \([0-9.]*\) s$/\1/p' "$1"
+}
+say "$(echo "$(seconds "$work/one") $(seconds "$work/all")" |
+    awk '{ printf "One by one: %.2f s. At once: %.2f s. That is %.0f times as fast.", \
+        $1, $2, $1 / $2 }')"

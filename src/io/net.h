@@ -1,0 +1,22 @@
+/* net.h - what serving needs beside the public calls of coil/net.h. */
+#ifndef COIL__IO_NET_H
+#define COIL__IO_NET_H
+
+#include "loop/loop.h"
+
+#include <coil/net.h>
+
+/* True for an error of coil_accept that says: no room for one more just now. Report it, pause
+ * COIL__ACCEPT_PAUSE, and accept again (asyncio's way, ASYNCIO-SEMANTICS E7). */
+bool coil__accept_lacks_room(int error);
+
+#define COIL__ACCEPT_PAUSE (1 * COIL_SEC)
+
+/* An unconnected stream socket for the address; or an error. */
+int coil__net_socket(struct coil_loop *loop, const struct coil_address *address);
+void coil__net_close(struct coil_loop *loop, int fd);
+/* Options that take an int. */
+int coil__net_set(struct coil_loop *loop, int fd, int level, int name, int value);
+int coil__net_bind(struct coil_loop *loop, int fd, const struct coil_address *address);
+
+#endif

@@ -1,0 +1,73 @@
+/* Tests whose body is the first task of a loop.
+ *
+ *     TASK_TEST(sleep_lets_time_pass)
+ *     {
+ *         CHECK_OK(coil_sleep(COIL_MSEC));
+ *         return 0;
+ *     }
+ *
+ * The body gets `arg` (NULL) and must return 0.
+ */
+#ifndef COIL_TESTS_IN_TASK_H
+#define COIL_TESTS_IN_TASK_H
+
+#include "harness.h"
+
+#include <coil.h>
+
+#include <errno.h>
+
+#define TASK_TEST(name)                                                                            \
+    static int body_of_##name(void *arg);                                                          \
+    COIL_TEST(name)                                                                                \
+    {                                                                                              \
+        CHECK_ERR(coil_run(body_of_##name, NULL), 0);                                              \
+    }                                                                                              \
+    static int body_of_##name(__attribute__((unused)) void *arg)
+
+/* A task that returns the int its argument points to, at once. */
+static inline int task_return(void *arg)
+{
+    return *(const int *)arg;
+}
+
+/* A task that sleeps so many nanoseconds. */
+static inline int task_sleep(void *arg)
+{
+    return coil_sleep(*(const int64_t *)arg);
+}
+
+/* A task that waits until it is cancelled. */
+static inline int task_forever(__attribute__((unused)) void *arg)
+{
+    return coil_sleep(COIL_NEVER);
+}
+
+/* Lets everybody else run so many times. */
+static inline void yield_times(int times)
+{
+    for (int i = 0; i < times; i++) {
+        coil_yield();
+    }
+}
+
+/* An error handler that remembers the last report and counts them. */
+struct heard {
+    int count;
+    int error;
+    char message[128];
+    char task_name[64];
+};
+
+static inline void hear(const struct coil_report *report, void *user)
+{
+    struct heard *heard = (struct heard *)user;
+
+    heard->count++;
+    heard->error = report->error;
+    strncpy(heard->message, report->message, sizeof heard->message - 1);
+    strncpy(heard->task_name, report->task_name ? report->task_name : "",
+            sizeof heard->task_name - 1);
+}
+
+#endif
