@@ -1,16 +1,13 @@
 /* echo.c - the TCP echo server: a task per connection, streams with lent buffers.
  *
  * Each connection borrows what has arrived (peek), writes it back and gives it up (consume): the
- * bytes are received into one hot buffer and sent from there.
+ * bytes are received into one hot buffer and sent from there. With ECHO_COPY set it reads into a
+ * buffer on its stack instead.
  */
 #include "bench.h"
 
-#include "bench.h"
-
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 static int serve_copying(struct coil_stream *stream)
 {
@@ -39,45 +36,25 @@ static int serve_lending(struct coil_stream *stream)
     return (int)count;
 }
 
-static int client(void *arg)
+static int client(struct coil_stream *stream, void *user)
 {
-    struct coil_stream *stream = arg;
+    const bool *is_copying = user;
 
-    if (getenv("ECHO_COPY")) {
-        serve_copying(stream);
-    } else {
-        serve_lending(stream);
-    }
-    coil_stream_close(stream);
-    return 0;
+    return *is_copying ? serve_copying(stream) : serve_lending(stream);
 }
 
 int bench_echo(void *arg)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)*(long *)arg),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    int one = 1;
+    bool is_copying = getenv("ECHO_COPY") != NULL;
+    struct coil_server_options options = {.backlog = 4096};
+    struct coil_server *server;
+    int rc = coil_start_server("127.0.0.1", (uint16_t)*(long *)arg, &options, client, &is_copying,
+                               &server);
 
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 4096) < 0) {
-        perror("bind");
-        return -1;
+    if (rc < 0) {
+        return rc;
     }
     printf("ready\n");
     fflush(stdout);
-    for (;;) {
-        struct coil_stream *stream;
-        int conn = accept4(fd, NULL, NULL, SOCK_NONBLOCK);
-
-        if (conn < 0) {
-            coil_poll(fd, 1);
-            continue;
-        }
-        setsockopt(conn, IPPROTO_TCP, 1, &one, sizeof one);
-        if (coil_stream_open(conn, NULL, &stream) == 0) {
-            coil_detach(coil_create_task(client, stream));
-        }
-    }
+    return coil_serve_forever(server);
 }

@@ -84,8 +84,8 @@ COIL_EXPORT int coil_thread_call_cancel_at(const struct coil_site *site,
 /* True from start until wait has returned the result. The thread that waits. */
 COIL_EXPORT bool coil_thread_call_is_pending(const struct coil_thread_call *call);
 
-/* Start and wait without a limit: runs fn(arg) as a task of the loop and returns its result. Blocks;
- * any thread but the loop's. Errors as those two. */
+/* Start and wait without a limit: runs fn(arg) as a task of the loop and returns its result.
+ * Blocks; any thread but the loop's. Errors as those two. */
 COIL_EXPORT int coil_run_threadsafe_at(const struct coil_site *site, struct coil_loop *loop,
                                        coil_task_fn fn, void *arg);
 #define coil_run_threadsafe(loop, fn, arg) coil_run_threadsafe_at(COIL_HERE, (loop), (fn), (arg))

@@ -7,6 +7,8 @@
 
 #include "base/memory.h"
 
+#include <coil/net.h>
+
 #include <errno.h>
 
 enum { ALIGN = 64, BLOCK_STREAMS = 16, DEFAULT_LIMIT = 64 * 1024 };
@@ -70,24 +72,29 @@ static void end_io(struct coil_loop *loop)
         }
         coil__loop_leave(loop);
     }
+    while (!coil__list_is_empty(&loop->io->servers)) {
+        coil__server_free((struct coil_server *)(void *)loop->io->servers.next);
+    }
     free_io(loop->io);
     loop->io = NULL;
 }
 
-static struct coil__io *get_io(struct coil_loop *loop)
+int coil__io_get(struct coil_loop *loop, struct coil__io **ret_io)
 {
     struct coil__io *io = loop->io;
 
     if (!io) {
         io = coil__calloc(1, sizeof *io);
         if (!io) {
-            return NULL;
+            return -ENOMEM;
         }
         io->loop = loop;
+        coil__list_init(&io->servers);
         loop->io = io;
         loop->end_io = end_io;
     }
-    return io;
+    *ret_io = io;
+    return 0;
 }
 
 static int add_block(struct coil__io *io)
@@ -130,7 +137,7 @@ static int open_on(struct coil_loop *loop, int fd, const struct coil_stream_opti
                    struct coil_stream **ret_stream)
 {
     static const struct coil_stream_options defaults = {0};
-    struct coil__io *io = get_io(loop);
+    struct coil__io *io = NULL;
     struct coil_stream *stream = NULL;
     int rc;
 
@@ -138,7 +145,8 @@ static int open_on(struct coil_loop *loop, int fd, const struct coil_stream_opti
     if (options->low_water > options->high_water && options->high_water > 0) {
         return -EINVAL;
     }
-    if (!io || (!io->free_streams && add_block(io) < 0)) {
+    rc = coil__io_get(loop, &io);
+    if (rc < 0 || (!io->free_streams && add_block(io) < 0)) {
         return -ENOMEM;
     }
     rc = loop->backend->net->set_nonblocking(loop->backend, fd);
@@ -171,6 +179,14 @@ int coil_stream_open(int fd, const struct coil_stream_options *options,
         loop->backend->net->close(loop->backend, fd);
     }
     return rc;
+}
+
+int coil_open_connection(const char *host, uint16_t port,
+                         const struct coil_stream_options *options, struct coil_stream **ret_stream)
+{
+    int fd = ret_stream ? coil_dial(host, port, NULL) : -EINVAL;
+
+    return fd < 0 ? fd : coil_stream_open(fd, options, ret_stream);
 }
 
 int coil__stream_find(struct coil_stream *handle, struct coil_stream **ret_stream)

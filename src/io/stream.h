@@ -34,6 +34,7 @@ struct coil__io {
     struct coil__stream_block *blocks; /* all memory of streams */
     struct coil_stream *free_streams;  /* by next_free */
     size_t open_count;
+    struct coil__list servers; /* of coil_server.link */
     char *hot;                   /* COIL__HOT_SIZE bytes */
     struct coil_stream *hot_user; /* whose unread bytes stand in `hot`; NULL: nobody's */
     struct coil__chunk *chunks;  /* at hand */
@@ -91,6 +92,11 @@ struct coil_stream {
     struct coil_op *read_op;   /* of the reader, while it waits */
 };
 
+/* The loop's, made if need be. -ENOMEM. */
+int coil__io_get(struct coil_loop *loop, struct coil__io **ret_io);
+/* Frees a server whose tasks have ended (serve.c). */
+struct coil_server;
+void coil__server_free(struct coil_server *server);
 /* Brackets of a call on a stream: the stream and the calling task; or why it cannot be made. */
 int coil__stream_enter(struct coil_stream *handle, struct coil_stream **ret_stream,
                        struct coil_task **ret_self);

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 /* getaddrinfo(3) for stream sockets; blocks. host: NULL for this machine (is_passive: for all its
- * addresses). service: a name, or NULL. ret_list: freed by coil__resolver_free. 0, -COIL_EHOSTNAME, -COIL_ERESOLVER, -COIL_EADDRESS (service unknown),
- * -ENOMEM, or another -errno. Any thread. */
+ * addresses). service: a name, or NULL. ret_list: freed by coil__resolver_free. 0, -COIL_EHOSTNAME,
+ * -COIL_ERESOLVER, -COIL_EADDRESS (service unknown), -ENOMEM, or another -errno. Any thread. */
 int coil__resolver_look_up(const char *host, const char *service, int family, bool is_passive,
                            struct addrinfo **ret_list);
 void coil__resolver_free(struct addrinfo *list);

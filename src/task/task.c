@@ -143,25 +143,28 @@ static void tell_the_rest(struct coil_task *task)
     }
 }
 
-/* Scopes and groups that the function left open must not fire any more. They lie in frames that
- * have been left: nothing may be called before the stack pointer is below them. */
+/* How far below `from` the scopes reach that the function left open. */
+static inline __attribute__((always_inline)) size_t depth_of_scopes(const struct coil_task *task,
+                                                                    const char *from)
+{
+    const char *lowest = from;
+
+    for (const struct coil_scope *s = task->scope; s != &task->root; s = s->parent_) {
+        if ((const char *)s < lowest && (const char *)s >= task->stack.low) {
+            lowest = (const char *)s;
+        }
+    }
+    return (size_t)(from - lowest) + COIL__TASK_ALIGN;
+}
+
+/* Scopes and groups that the function left open must not fire any more. */
 static __attribute__((noinline)) void abandon_scopes(struct coil_task *task)
 {
     struct coil_report report = {
         .message = "a task ended with a scope or a group left open",
         .site = task->site,
     };
-    const char *here = __builtin_frame_address(0);
-    const char *lowest = here;
-    volatile char *gap;
 
-    for (struct coil_scope *s = task->scope; s != &task->root; s = s->parent_) {
-        if ((const char *)s < lowest && (const char *)s >= task->stack.low) {
-            lowest = (const char *)s;
-        }
-    }
-    gap = __builtin_alloca((size_t)(here - lowest) + COIL__TASK_ALIGN);
-    *gap = 0;
     while (task->scope != &task->root) {
         coil__scope_abandon(task);
     }
@@ -200,12 +203,17 @@ static __attribute__((noinline)) void notify_owner(struct coil_task *task)
 }
 
 /* What a task does last: tells everybody, hands its memory back and goes to whoever is next. */
-static inline _Noreturn void finish(struct coil_task *task, int rc)
+static inline __attribute__((always_inline, noreturn)) void finish(struct coil_task *task, int rc)
 {
     struct coil_loop *loop = task->loop;
     struct coil__ready *next;
 
     if (COIL__UNLIKELY(task->scope != &task->root || task->locals || loop->is_forked)) {
+        /* Open scopes lie in frames that have been left: call nothing that would write there. */
+        size_t depth = depth_of_scopes(task, __builtin_frame_address(0));
+        volatile char *gap = __builtin_alloca(depth);
+
+        *gap = 0;
         tidy(task);
     }
     task->rc = rc;

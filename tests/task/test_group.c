@@ -139,11 +139,12 @@ TASK_TEST(group_reports_errors_beyond_its_room)
 {
     struct heard heard = {0};
     struct coil_group group;
+    int error = -EPIPE;
 
     CHECK_OK(coil_loop_set_error_handler(coil_loop_current(), hear, &heard));
     CHECK_OK(coil_group_open(&group));
     for (int i = 0; i < COIL_GROUP_ERRORS + 3; i++) {
-        CHECK_OK(coil_group_spawn(&group, fail_in_cleanup, &(int){-EPIPE}));
+        CHECK_OK(coil_group_spawn(&group, fail_in_cleanup, &error));
     }
     coil_yield();
     CHECK_OK(coil_group_fail(&group, -EIO));

@@ -1,0 +1,338 @@
+/* serve.c - servers: listening sockets, a task that accepts on each, a task per client.
+ *
+ * The server owns its tasks: acceptors and clients tell it of their end, and their descriptors and
+ * streams are closed there, so that a task that is cancelled before its first step leaves nothing
+ * open. `is_idle` is set while none of them is left; `has_room` while another client may come.
+ */
+#include "io/net.h"
+#include "io/stream.h"
+
+#include "base/memory.h"
+
+#include <coil/event.h>
+#include <coil/server.h>
+
+#include <errno.h>
+
+enum { MAX_SOCKETS = 16 };
+
+struct acceptor {
+    struct coil__owner owner;
+    struct coil_server *server;
+    struct coil_task *task; /* NULL once it has ended */
+    int fd;
+};
+
+struct coil_server {
+    struct coil__list link; /* in io->servers */
+    struct coil_loop *loop;
+    struct coil_server_options options;
+    coil_client_fn client;
+    void *user;
+    struct coil__owner owner; /* of the clients */
+    struct coil__list clients; /* of coil_task.owner_link */
+    size_t client_count;
+    struct acceptor acceptors[MAX_SOCKETS];
+    size_t acceptor_count;
+    size_t running_acceptors;
+    struct coil_event is_idle;
+    struct coil_event has_room;
+    bool is_stopping;
+    int port;
+};
+
+struct client_args {
+    struct coil_server *server;
+    struct coil_stream *stream;
+};
+
+static void update(struct coil_server *server)
+{
+    size_t max = server->options.max_clients;
+
+    if (server->client_count == 0 && server->running_acceptors == 0) {
+        coil_event_set(&server->is_idle);
+    }
+    if (max == 0 || server->client_count < max) {
+        coil_event_set(&server->has_room);
+    } else {
+        coil_event_clear(&server->has_room);
+    }
+}
+
+static void report(const struct coil_server *server, const char *message, int error)
+{
+    struct coil_report report = {.message = message, .error = error};
+
+    coil__loop_report(server->loop, &report);
+}
+
+/* --- clients --- */
+
+static int client_main(void *arg)
+{
+    struct client_args *args = arg;
+    int rc = args->server->client(args->stream, args->server->user);
+    int close_rc = coil_stream_close(args->stream);
+
+    /* -COIL_ECLOSED: the function has closed it itself. */
+    return rc < 0 || close_rc == -COIL_ECLOSED ? rc : close_rc;
+}
+
+static bool is_worth_a_report(int rc)
+{
+    return rc < 0 && rc != -ECANCELED && rc != -ECONNRESET && rc != -EPIPE;
+}
+
+static void client_done(struct coil__owner *owner, struct coil_task *task)
+{
+    struct coil_server *server = COIL__CONTAINER(owner, struct coil_server, owner);
+
+    coil_stream_abort((struct coil_stream *)(uintptr_t)task->owner_index);
+    coil__list_remove(&task->owner_link);
+    server->client_count--;
+    if (is_worth_a_report(task->rc)) {
+        struct coil_report r = {.message = "error of a server's client task",
+                                .error = task->rc,
+                                .task_name = coil_task_name(coil__task_handle(task))};
+
+        coil__loop_report(server->loop, &r);
+    }
+    update(server);
+}
+
+static void start_client(struct coil_server *server, int fd)
+{
+    struct client_args args = {.server = server};
+    struct coil_task_options options = {
+        .stack_size = server->options.stack_size, .copy_size = sizeof args, .site = COIL_HERE};
+    struct coil_task *handle;
+    struct coil_task *task;
+    int rc = coil_stream_open(fd, &server->options.stream, &args.stream);
+
+    if (rc < 0) {
+        report(server, "a client was turned away", rc);
+        return;
+    }
+    handle = coil_task_create(&options, client_main, &args);
+    if (coil__task_find(handle, &task) < 0) {
+        coil_stream_abort(args.stream);
+        report(server, "a client was turned away", -ENOMEM);
+        return;
+    }
+    server->client_count++;
+    coil__list_push_tail(&server->clients, &task->owner_link);
+    coil__task_adopt(handle, &server->owner, (size_t)(uintptr_t)args.stream);
+    update(server);
+}
+
+/* --- accepting --- */
+
+static int acceptor_main(void *arg)
+{
+    struct acceptor *acceptor = arg;
+    struct coil_server *server = acceptor->server;
+    int rc = 0;
+
+    while (rc == 0) {
+        rc = coil_event_wait(&server->has_room);
+        rc = rc < 0 ? rc : coil_accept(acceptor->fd, NULL);
+        if (rc >= 0) {
+            start_client(server, rc);
+            rc = 0;
+        } else if (coil__accept_lacks_room(rc)) {
+            report(server, "accepting pauses for a second", rc);
+            rc = coil_sleep(COIL__ACCEPT_PAUSE);
+        }
+    }
+    return rc;
+}
+
+static void acceptor_done(struct coil__owner *owner, struct coil_task *task)
+{
+    struct acceptor *acceptor = COIL__CONTAINER(owner, struct acceptor, owner);
+    struct coil_server *server = acceptor->server;
+
+    acceptor->task = NULL;
+    coil__net_close(server->loop, acceptor->fd);
+    server->running_acceptors--;
+    if (task->rc < 0 && task->rc != -ECANCELED) {
+        report(server, "a server has stopped accepting", task->rc);
+    }
+    update(server);
+}
+
+static int start_acceptor(struct coil_server *server, int fd)
+{
+    struct acceptor *acceptor = &server->acceptors[server->acceptor_count];
+    struct coil_task_options options = {.name = "accept", .site = COIL_HERE};
+
+    *acceptor = (struct acceptor){
+        .owner.child_done = acceptor_done, .server = server, .fd = fd};
+    acceptor->task = coil_task_create(&options, acceptor_main, acceptor);
+    if (!acceptor->task) {
+        return -ENOMEM;
+    }
+    server->acceptor_count++;
+    server->running_acceptors++;
+    return coil__task_adopt(acceptor->task, &acceptor->owner, 0);
+}
+
+/* --- the server --- */
+
+static struct coil_server *new_server(struct coil__io *io, const struct coil_server_options *options,
+                                      coil_client_fn client, void *user)
+{
+    struct coil_server *server = coil__calloc(1, sizeof *server);
+
+    if (server) {
+        server->loop = io->loop;
+        server->options = options ? *options : (struct coil_server_options){0};
+        server->client = client;
+        server->user = user;
+        server->owner.child_done = client_done;
+        coil__list_init(&server->clients);
+        coil__list_push_tail(&io->servers, &server->link);
+        update(server);
+    }
+    return server;
+}
+
+void coil__server_free(struct coil_server *server)
+{
+    coil__list_remove(&server->link);
+    coil__free(server);
+}
+
+/* All sockets are the server's from here on, or closed. */
+static int take_sockets(struct coil_server *server, const int *fds, int count)
+{
+    struct coil_address address;
+    int rc = coil_socket_address(fds[0], &address);
+
+    server->port = rc < 0 ? rc : coil_address_get_port(&address);
+    rc = 0;
+    for (int i = 0; i < count; i++) {
+        rc = rc < 0 ? rc : start_acceptor(server, fds[i]);
+        if (rc < 0) {
+            coil__net_close(server->loop, fds[i]);
+        }
+    }
+    coil_event_clear(&server->is_idle);
+    update(server);
+    return rc;
+}
+
+int coil_start_server(const char *host, uint16_t port, const struct coil_server_options *options,
+                      coil_client_fn client, void *user, struct coil_server **ret_server)
+{
+    struct coil_listen_options listen_options = {
+        .backlog = options ? options->backlog : 0,
+        .reuse_port = options && options->reuse_port,
+    };
+    struct coil_server *server;
+    struct coil__io *io;
+    int fds[MAX_SOCKETS];
+    int count;
+    int rc;
+
+    if (!client || !ret_server) {
+        return -EINVAL;
+    }
+    count = coil_listen(host, port, &listen_options, fds, MAX_SOCKETS);
+    if (count < 0) {
+        return count;
+    }
+    rc = coil__io_get(coil__thread.loop, &io);
+    server = rc < 0 ? NULL : new_server(io, options, client, user);
+    if (!server) {
+        for (int i = 0; i < count; i++) {
+            coil__net_close(coil__thread.loop, fds[i]);
+        }
+        return -ENOMEM;
+    }
+    rc = take_sockets(server, fds, count);
+    if (rc < 0) {
+        coil_server_close(server);
+        return rc;
+    }
+    *ret_server = server;
+    return 0;
+}
+
+int coil_server_get_port(const struct coil_server *server)
+{
+    return server ? server->port : -EINVAL;
+}
+
+size_t coil_server_client_count(const struct coil_server *server)
+{
+    return server ? server->client_count : 0;
+}
+
+void coil_server_stop(struct coil_server *server)
+{
+    if (!server || server->is_stopping) {
+        return;
+    }
+    server->is_stopping = true;
+    for (size_t i = 0; i < server->acceptor_count; i++) {
+        if (server->acceptors[i].task) {
+            coil_cancel_because(server->acceptors[i].task, "the server has stopped");
+        }
+    }
+}
+
+void coil_server_cancel_clients(struct coil_server *server)
+{
+    if (!server) {
+        return;
+    }
+    COIL__LIST_FOREACH_SAFE(&server->clients, link) {
+        coil__task_cancel(COIL__CONTAINER(link, struct coil_task, owner_link), COIL_HERE,
+                          "the server cancels its clients");
+    }
+}
+
+int coil_serve_forever(struct coil_server *server)
+{
+    return server ? coil_event_wait(&server->is_idle) : -EINVAL;
+}
+
+int coil_server_close(struct coil_server *server)
+{
+    struct coil_scope shield;
+    int rc;
+
+    if (!server) {
+        return 0;
+    }
+    rc = coil__loop_check(server->loop);
+    if (rc < 0 || !coil__thread.task) {
+        return rc < 0 ? rc : coil__no_task();
+    }
+    coil_server_stop(server);
+    rc = coil_event_wait(&server->is_idle);
+    if (rc < 0) {
+        coil_server_cancel_clients(server);
+        coil_scope_open_shield(&shield);
+        coil_event_wait(&server->is_idle);
+        coil_scope_close(&shield);
+    }
+    coil__server_free(server);
+    return rc;
+}
+
+int coil_serve(const char *host, uint16_t port, const struct coil_server_options *options,
+               coil_client_fn client, void *user)
+{
+    struct coil_server *server;
+    int rc = coil_start_server(host, port, options, client, user, &server);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = coil_serve_forever(server);
+    coil_server_close(server);
+    return rc;
+}
