@@ -3,11 +3,13 @@
 # from a real web server that takes 100 ms for each, one by one and all at once.
 #
 #     scripts/demo.sh [BUILD_FOLDER]      after `make`; `make demo` does both
+#
+# COIL_DEMO_PAGES: how many pages, 200 if unset.
 set -eu
 cd "$(dirname "$0")/.."
 
 build=${1:-build}
-pages=200
+pages=${COIL_DEMO_PAGES:-200}
 module=/usr/lib/nginx/modules/ngx_http_echo_module.so
 work=$(mktemp -d)
 server=

@@ -212,7 +212,9 @@ static void flush(struct coil__outgoing *outgoing)
         return;
     }
     prepare_send(stream);
-    count = backend->net->attempt(backend, &stream->send_op);
+    count = backend->class->batches_calls
+                ? -EAGAIN
+                : backend->net->attempt(backend, &stream->send_op);
     if (count == -EAGAIN) {
         send_later(stream);
         return;

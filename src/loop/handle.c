@@ -16,7 +16,7 @@ static struct coil_handle *handle_of(struct coil__ready *ready)
     return COIL__CONTAINER(ready, struct coil_handle, ready_);
 }
 
-static void run(struct coil__ready *ready)
+void coil__handle_run(struct coil__ready *ready)
 {
     struct coil_handle *handle = handle_of(ready);
 
@@ -29,7 +29,7 @@ static void arrive(struct coil__ready *ready)
 {
     struct coil_handle *handle = handle_of(ready);
 
-    handle->ready_.run = run;
+    handle->ready_.run = coil__handle_run;
     handle->state_ = SOON;
     coil__loop_push(handle->loop_, &handle->ready_);
 }
@@ -51,7 +51,7 @@ static int prepare(struct coil_loop *loop, struct coil_handle *handle, coil_call
     handle->loop_ = loop;
     handle->callback_ = callback;
     handle->user_ = user;
-    handle->ready_.run = run;
+    handle->ready_.run = coil__handle_run;
     handle->timer_.fire = fire;
     handle->timer_.when = 0;
     return 0;

@@ -81,13 +81,14 @@ int coil_loop_new(const struct coil_loop_options *options, struct coil_loop **re
         return -ENOMEM;
     }
     config.name = options->backend ? options->backend : coil__environment_text("COIL_BACKEND");
-    config.seed = options->seed ? options->seed : coil__environment_number("COIL_SEED", 1);
+    config.seed = options->seed ? options->seed : coil__environment_number("COIL_SEED", 0);
     rc = coil__backend_open(&config, &loop->backend);
     if (rc < 0) {
         coil__free(loop);
         return rc;
     }
     init_fields(loop, options);
+    loop->is_shuffled = loop->backend->draw && config.seed != 0;
     loop->polled_at = coil_loop_now(loop);
     atomic_store(&loop->is_asleep, true);
     *ret_loop = loop;
@@ -239,7 +240,8 @@ static void fire_timers(struct coil_loop *loop)
 /* How long the next wait may last. */
 static int64_t wait_limit(struct coil_loop *loop, int64_t max_wait_ns)
 {
-    int64_t limit = max_wait_ns < LONGEST_WAIT ? max_wait_ns : LONGEST_WAIT;
+    int64_t longest = loop->backend->is_simulated ? COIL_NEVER : LONGEST_WAIT;
+    int64_t limit = max_wait_ns < longest ? max_wait_ns : longest;
     int64_t deadline = coil__heap_min_key(&loop->timers);
 
     if (loop->ready.head || loop->is_stopping || limit <= 0) {
@@ -308,6 +310,9 @@ int coil__loop_iterate(struct coil_loop *loop, int64_t max_wait_ns)
         }
     }
     fire_timers(loop);
+    if (COIL__UNLIKELY(loop->is_shuffled)) {
+        coil__loop_shuffle(loop);
+    }
     loop->current = coil__queue_take_all(&loop->ready);
     run_current(loop);
     return loop->is_forked ? -COIL_EFORKED : 0;

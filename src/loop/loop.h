@@ -42,6 +42,7 @@ struct coil_loop {
     bool is_stopping;
     bool is_forked; /* this is the copy in a child process */
     bool is_closing;
+    bool is_shuffled; /* simulated, with a seed: who is ready runs in an order of the seed's */
     bool debug;
     bool in_error_handler;
     int64_t polled_at; /* time after the last wait */
@@ -113,6 +114,9 @@ static inline struct coil__ready *coil__loop_peek(struct coil_loop *loop)
     return next;
 }
 
+/* Puts what is ready into an order drawn from the seed; callbacks keep theirs among themselves. */
+void coil__loop_shuffle(struct coil_loop *loop);
+
 /* One iteration; see coil/loop.h. The loop must not be running. */
 int coil__loop_iterate(struct coil_loop *loop, int64_t max_wait_ns);
 /* Makes `loop` the running one of this thread: 0, -COIL_ENESTED, ... Undone by leave. */
@@ -144,6 +148,8 @@ static inline void coil__loop_push_outgoing(struct coil_loop *loop, struct coil_
     loop->elisions_left = 0;
 }
 
+/* The `run` of every handle that is ready. */
+void coil__handle_run(struct coil__ready *ready);
 /* A handle that becomes ready when something happens to another object: it stands in that object's
  * list until release. Errors as coil_call_soon. */
 int coil__handle_list(struct coil_loop *loop, struct coil_handle *handle, coil_callback callback,

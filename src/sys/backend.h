@@ -51,6 +51,7 @@ struct coil__backend;
 
 struct coil__backend_class {
     const char *name;
+    bool batches_calls; /* submitting many is cheaper than a system call for each */
     int (*submit)(struct coil__backend *backend, struct coil_op *op);
     void (*cancel)(struct coil__backend *backend, struct coil_op *op);
     int (*wait)(struct coil__backend *backend, int64_t timeout_ns);

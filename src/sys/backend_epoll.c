@@ -235,6 +235,7 @@ static void finish_later(struct epoll *e, struct coil_op *op, ssize_t result)
 {
     coil__list_remove(&op->link_);
     op->result = result;
+    op->state_ = COIL__OP_CANCELLING; /* it is decided: a cancel comes too late */
     coil__list_push_tail(&e->done, &op->link_);
 }
 
@@ -243,7 +244,6 @@ static void epoll_cancel(struct coil__backend *backend, struct coil_op *op)
     if (op->state_ != COIL__OP_PENDING) {
         return;
     }
-    op->state_ = COIL__OP_CANCELLING;
     finish_later(epoll_of(backend), op, -ECANCELED);
 }
 

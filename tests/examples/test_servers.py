@@ -1,0 +1,351 @@
+#!/usr/bin/env python3
+"""Runs examples/echo_server and examples/chat with clients that behave and clients that do not.
+
+    test_servers.py BUILD_FOLDER [TEST...]
+"""
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from runner import check, check_equal, environment, run_all, tests_of, wait_until  # noqa: E402
+
+BUILD = sys.argv[1]
+BACKENDS = [None, 'epoll']  # None: io_uring, where it is allowed
+LIMIT = 30
+
+
+def free_port():
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def can_connect(port):
+    try:
+        socket.create_connection(('127.0.0.1', port), timeout=LIMIT).close()
+        return True
+    except OSError:
+        return False
+
+
+class Server:
+    """An example that is given a port. Its lines of output stand in `lines`."""
+
+    def __init__(self, name, backend):
+        self.name = name
+        self.backend = backend
+
+    def start(self):
+        self.port = free_port()
+        self.lines = []
+        self.process = subprocess.Popen(
+            [os.path.join(BUILD, 'examples', self.name), str(self.port)], text=True,
+            env=environment(self.backend), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.reader = threading.Thread(target=self.collect, daemon=True)
+        self.reader.start()
+        wait_until(lambda: self.process.poll() is not None or can_connect(self.port), 'a connect')
+        return self.process.poll() is None
+
+    def __enter__(self):
+        while not self.start():  # another process was faster to take the port
+            check('Address already in use' in ''.join(self.lines), self.lines)
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    def collect(self):
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip('\n'))
+
+    def client(self):
+        return Client(self.port)
+
+    def interrupt(self):
+        """Ctrl-C; returns the exit status."""
+        self.process.send_signal(signal.SIGINT)
+        status = self.process.wait(timeout=LIMIT)
+        self.reader.join(LIMIT)
+        return status
+
+    def memory(self):
+        """The most that it ever had, in bytes."""
+        with open('/proc/%d/status' % self.process.pid, encoding='ascii') as file:
+            for line in file:
+                if line.startswith('VmHWM:'):
+                    return int(line.split()[1]) * 1024
+        return 0
+
+
+class Client:
+    def __init__(self, port):
+        self.socket = socket.create_connection(('127.0.0.1', port), timeout=LIMIT)
+        self.buffer = b''
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, text):
+        self.socket.sendall(text.encode())
+
+    def more(self):
+        data = self.socket.recv(65536)
+        self.buffer += data
+        return data
+
+    def expect(self, text):
+        """The next bytes are these."""
+        wanted = text.encode()
+        while len(self.buffer) < len(wanted) and self.more():
+            pass
+        check_equal(self.buffer[:len(wanted)], wanted)
+        self.buffer = self.buffer[len(wanted):]
+
+    def expect_end(self):
+        while self.more():
+            pass
+        check_equal(self.buffer, b'')
+
+    def vanish(self):
+        """Resets the connection."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
+        self.socket.close()
+
+    def enter(self, name):
+        self.expect('Your name? ')
+        self.send(name + '\n')
+        self.send('/who\n')  # its answer shows that the name was taken
+        while b'here:' not in self.buffer or not self.buffer.endswith(b'\n'):
+            check(self.more(), 'no answer to /who')
+        self.buffer = b''
+        return self
+
+
+def on_each_backend(name, function):
+    for backend in BACKENDS:
+        with Server(name, backend) as server:
+            function(server)
+
+
+# --- echo_server ---
+
+
+def test_echo():
+    def run(server):
+        with server.client() as one, server.client() as two:
+            for i in range(20):
+                two.send('two %d' % i)
+                one.send('one %d' % i)
+                one.expect('one %d' % i)
+                two.expect('two %d' % i)
+        check_equal(server.interrupt(), 0)
+        check_equal(server.lines, ['echoing on port %d' % server.port])
+    on_each_backend('echo_server', run)
+
+
+def test_echo_large():
+    data = 'The quick brown fox. ' * 100000
+
+    def run(server):
+        with server.client() as client:
+            sender = threading.Thread(target=client.send, args=(data,))
+            sender.start()
+            client.expect(data)
+            sender.join()
+            client.socket.shutdown(socket.SHUT_WR)
+            client.expect_end()
+    on_each_backend('echo_server', run)
+
+
+def test_echo_clients_that_vanish():
+    def run(server):
+        with server.client() as stays:
+            stays.send('a')
+            stays.expect('a')
+            for _ in range(20):
+                client = server.client()
+                client.send('hello')
+                client.vanish()
+            stays.send('b')
+            stays.expect('b')
+            check_equal(server.interrupt(), 0)
+            check_equal(server.lines[1:], [])
+    on_each_backend('echo_server', run)
+
+
+def test_echo_client_that_does_not_read():
+    """Writes until nothing goes any more; the server waits, and its memory does not grow."""
+    def run(server):
+        with server.client() as mute, server.client() as other:
+            mute.socket.setblocking(False)
+            quiet_since = time.monotonic()
+            sent = 0
+            while time.monotonic() - quiet_since < 0.3:
+                try:
+                    sent += mute.socket.send(b'x' * 65536)
+                    quiet_since = time.monotonic()
+                except BlockingIOError:
+                    time.sleep(0.01)
+            check(sent > 65536, sent)
+            other.send('hello')
+            other.expect('hello')
+            check(server.memory() < 32 << 20, server.memory())
+    on_each_backend('echo_server', run)
+
+
+# --- chat ---
+
+
+def test_chat():
+    def run(server):
+        with server.client() as alice, server.client() as bob, server.client() as carol:
+            alice.enter('alice')
+            bob.enter('bob')
+            alice.expect('* bob has come\n')
+            carol.enter('carol')
+            alice.expect('* carol has come\n')
+            bob.expect('* carol has come\n')
+            alice.send('hello, all\r\n')
+            bob.expect('alice: hello, all\n')
+            carol.expect('alice: hello, all\n')
+            bob.send('one\ntwo\n\nthree\n')
+            for client in alice, carol:
+                client.expect('bob: one\nbob: two\nbob: three\n')
+            carol.send('/who\n')
+            carol.expect('3 here: carol bob alice\n')
+            carol.send('/what\n')
+            carol.expect('There is /who and /quit.\n')
+            carol.send('/quit\n')
+            carol.expect('Goodbye.\n')
+            carol.expect_end()
+            alice.expect('* carol has left\n')
+            bob.expect('* carol has left\n')
+    on_each_backend('chat', run)
+
+
+def test_chat_names():
+    def run(server):
+        rule = 'A name is one word of up to 20 letters.\nYour name? '
+        with server.client() as alice, server.client() as other:
+            alice.enter('alice')
+            other.expect('Your name? ')
+            for name in ('', 'two words', 'x' * 21, '/who'):
+                other.send(name + '\n')
+                other.expect(rule)
+            other.send('alice\n')
+            other.expect('That name is taken.\nYour name? ')
+            other.send('b\x1bb\n')
+            alice.expect('* b?b has come\n')
+    on_each_backend('chat', run)
+
+
+def test_chat_clients_that_vanish():
+    def run(server):
+        with server.client() as alice:
+            alice.enter('alice')
+            for name, leave in (('bob', Client.vanish), ('carol', lambda c: c.socket.close())):
+                client = server.client().enter(name)
+                alice.expect('* %s has come\n' % name)
+                client.send('half a line')
+                leave(client)
+                # What came before the end is a line, unless a reset was faster.
+                text = '%s: half a line\n' % name
+                while b'has left\n' not in alice.buffer:
+                    check(alice.more(), 'the server hung up')
+                alice.buffer = alice.buffer.replace(text.encode(), b'')
+                alice.expect('* %s has left\n' % name)
+            server.client().vanish()  # before it said its name
+            alice.send('/who\n')
+            alice.expect('1 here: alice\n')
+    on_each_backend('chat', run)
+
+
+def test_chat_long_lines():
+    def run(server):
+        with server.client() as alice, server.client() as bob:
+            alice.enter('alice')
+            bob.enter('bob')
+            alice.expect('* bob has come\n')
+            bob.send('x' * 600 + 'tail\n')
+            received = ''
+            while 'tail' not in received:
+                check(alice.more(), 'the server hung up')
+                received = ''.join(alice.buffer.decode().replace('bob: ', '').split('\n'))
+            check_equal(received, 'x' * 600 + 'tail')
+    on_each_backend('chat', run)
+
+
+def drain(client, is_over):
+    client.socket.settimeout(0.1)
+    while not is_over.is_set():
+        try:
+            if not client.more():
+                return
+        except TimeoutError:
+            continue
+        client.buffer = client.buffer[-200:]
+
+
+def test_chat_client_that_does_not_read():
+    """It is dropped; the others talk on, and memory stays bounded."""
+    def run(server):
+        is_over = threading.Event()
+        dropped = 'dropped mute: it does not read'
+        mute = server.client().enter('mute')
+        with server.client() as alice, server.client() as bob:
+            alice.enter('alice')
+            bob.enter('bob')
+            reader = threading.Thread(target=drain, args=(bob, is_over))
+            reader.start()
+            lines = ('y' * 200 + '\n') * 50
+            end = time.monotonic() + LIMIT
+            while dropped not in server.lines:
+                alice.send(lines)
+                check(time.monotonic() < end, 'mute is still there')
+            is_over.set()
+            reader.join()
+            alice.buffer = b''
+            alice.send('/who\n')
+            while b' here:' not in alice.buffer or not alice.buffer.endswith(b'\n'):
+                check(alice.more(), 'the server hung up')
+            check(b' mute' not in alice.buffer.split(b' here:')[1], alice.buffer)
+            check(server.memory() < 32 << 20, server.memory())
+        mute.socket.close()
+    on_each_backend('chat', run)
+
+
+def test_chat_ends_with_a_goodbye():
+    def run(server):
+        with server.client() as alice, server.client() as bob, server.client() as nameless:
+            alice.enter('alice')
+            bob.enter('bob')
+            nameless.expect('Your name? ')
+            alice.expect('* bob has come\n')
+            check_equal(server.interrupt(), 0)
+            for client in alice, bob, nameless:
+                client.expect('* The server ends. Goodbye.\n')
+                client.expect_end()
+            check_equal(server.lines[-1], 'goodbye')
+    on_each_backend('chat', run)
+
+
+def test_port_in_use():
+    with Server('chat', None) as server:
+        for name in 'chat', 'echo_server':
+            done = subprocess.run([os.path.join(BUILD, 'examples', name), str(server.port)],
+                                  capture_output=True, text=True, timeout=LIMIT, check=False)
+            check_equal(done.returncode, 1)
+            check_equal(done.stderr, name + ': Address already in use\n')
+
+
+if __name__ == '__main__':
+    sys.exit(run_all(tests_of(globals(), sys.argv[2:])))

@@ -1,0 +1,113 @@
+/* Task-local values (B8). */
+#include "in_task.h"
+
+#include <coil/local.h>
+
+static int a;
+static int b;
+static int c;
+static const struct coil_local first = {0};
+static const struct coil_local second = {.default_value = &c};
+
+static int see_and_set(void *arg)
+{
+    CHECK_PTR(coil_local_get(&first), ==, arg);
+    CHECK_OK(coil_local_set(&first, &b));
+    coil_yield();
+    CHECK_PTR(coil_local_get(&first), ==, &b);
+    return 0;
+}
+
+/* B8: a new task sees what its creator had, and neither sees what the other sets later. */
+TASK_TEST(local_values_are_inherited)
+{
+    struct coil_task *task;
+
+    CHECK_PTR(coil_local_get(&first), ==, NULL);
+    CHECK_PTR(coil_local_get(&second), ==, &c);
+    CHECK_OK(coil_local_set(&first, &a));
+    task = coil_create_task(see_and_set, &a);
+    CHECK_OK(coil_local_set(&first, &c));
+    CHECK_PTR(coil_local_get(&first), ==, &c);
+    CHECK_OK(coil_await(task));
+    CHECK_PTR(coil_local_get(&first), ==, &c);
+    return 0;
+}
+
+static int set_in_child(void *arg)
+{
+    CHECK_OK(coil_local_set(arg, &b));
+    return 0;
+}
+
+TASK_TEST(local_values_do_not_go_back)
+{
+    CHECK_OK(coil_await(coil_create_task(set_in_child, (void *)(uintptr_t)&first)));
+    CHECK_PTR(coil_local_get(&first), ==, NULL);
+    return 0;
+}
+
+static int see_through(void *arg)
+{
+    (void)arg;
+    CHECK_PTR(coil_local_get(&first), ==, &a);
+    CHECK_PTR(coil_local_get(&second), ==, &b);
+    return 0;
+}
+
+static int create_another(void *arg)
+{
+    (void)arg;
+    CHECK_OK(coil_local_set(&second, &b));
+    return coil_await(coil_create_task(see_through, NULL));
+}
+
+TASK_TEST(local_values_pass_through_generations)
+{
+    CHECK_OK(coil_local_set(&first, &a));
+    CHECK_OK(coil_await(coil_create_task(create_another, NULL)));
+    CHECK_PTR(coil_local_get(&second), ==, &c);
+    return 0;
+}
+
+/* Setting again and again does not grow. */
+TASK_TEST(local_set_again_takes_no_memory)
+{
+    size_t blocks;
+
+    CHECK_OK(coil_local_set(&first, &a));
+    CHECK_OK(coil_local_set(&second, &a));
+    blocks = test_live_blocks();
+    for (int i = 0; i < 100; i++) {
+        CHECK_OK(coil_local_set(i % 2 ? &first : &second, i % 3 ? &b : NULL));
+    }
+    CHECK_INT(test_live_blocks(), ==, blocks);
+    return 0;
+}
+
+static void see_nothing(void *user)
+{
+    CHECK_PTR(coil_local_get(&first), ==, NULL);
+    CHECK_ERR(coil_local_set(&first, &a), -COIL_ENOTASK);
+    *(bool *)user = true;
+}
+
+TASK_TEST(local_in_a_callback)
+{
+    struct coil_handle handle = {0};
+    bool was_called = false;
+
+    CHECK_OK(coil_local_set(&first, &a));
+    CHECK_OK(coil_call_soon(coil_loop_current(), &handle, see_nothing, &was_called));
+    coil_yield();
+    CHECK(was_called);
+    return 0;
+}
+
+COIL_TEST(local_outside_of_tasks)
+{
+    CHECK_PTR(coil_local_get(&second), ==, &c);
+    CHECK_PTR(coil_local_get(NULL), ==, NULL);
+    CHECK_ERR(coil_local_set(&first, &a), -COIL_ENOLOOP);
+    CHECK_ERR(coil_local_set(NULL, &a), -EINVAL);
+}
