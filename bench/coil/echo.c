@@ -1,26 +1,13 @@
-/* echo.c - the TCP echo server: a task per connection, streams with lent buffers.
+/* echo.c - the TCP echo server: a task per connection.
  *
- * Each connection borrows what has arrived (peek), writes it back and gives it up (consume): the
- * bytes are received into one hot buffer and sent from there. With ECHO_COPY set it reads into a
- * buffer on its stack instead.
+ * Small messages are read into a buffer on the task's stack, small enough that an idle connection
+ * costs one page. A connection whose messages fill it goes on with lent buffers: peek, write,
+ * consume; the bytes are received into the loop's one hot buffer and sent from there.
  */
 #include "bench.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
-static int serve_copying(struct coil_stream *stream)
-{
-    char buf[4096];
-    ssize_t count;
-
-    while ((count = coil_stream_read(stream, buf, sizeof buf)) > 0) {
-        if (coil_stream_write(stream, buf, (size_t)count) < 0) {
-            break;
-        }
-    }
-    return (int)count;
-}
+#include <sys/resource.h>
 
 static int serve_lending(struct coil_stream *stream)
 {
@@ -38,19 +25,33 @@ static int serve_lending(struct coil_stream *stream)
 
 static int client(struct coil_stream *stream, void *user)
 {
-    const bool *is_copying = user;
+    char buf[1024];
+    ssize_t count;
 
-    return *is_copying ? serve_copying(stream) : serve_lending(stream);
+    (void)user;
+    while ((count = coil_stream_read(stream, buf, sizeof buf)) > 0) {
+        if (coil_stream_write(stream, buf, (size_t)count) < 0) {
+            break;
+        }
+        if ((size_t)count == sizeof buf) {
+            return serve_lending(stream);
+        }
+    }
+    return (int)count;
 }
 
 int bench_echo(void *arg)
 {
-    bool is_copying = getenv("ECHO_COPY") != NULL;
     struct coil_server_options options = {.backlog = 4096};
+    struct rlimit limit;
     struct coil_server *server;
-    int rc = coil_start_server("127.0.0.1", (uint16_t)*(long *)arg, &options, client, &is_copying,
-                               &server);
+    int rc;
 
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    rc = coil_start_server("127.0.0.1", (uint16_t)*(long *)arg, &options, client, NULL, &server);
     if (rc < 0) {
         return rc;
     }

@@ -40,11 +40,13 @@ static void free_io(struct coil__io *io)
         coil__free(block);
         block = next;
     }
-    while (io->chunks) {
-        struct coil__chunk *next = io->chunks->next;
+    for (int class = 0; class < COIL__CHUNK_CLASSES; class++) {
+        while (io->chunks[class]) {
+            struct coil__chunk *next = io->chunks[class]->next;
 
-        coil__free(io->chunks);
-        io->chunks = next;
+            coil__free(io->chunks[class]);
+            io->chunks[class] = next;
+        }
     }
     coil__free(io->hot);
     coil__free(io);

@@ -17,12 +17,18 @@
 
 #include <coil/stream.h>
 
-enum { COIL__CHUNK_SIZE = 16 * 1024, COIL__HOT_SIZE = 64 * 1024 };
+enum { COIL__HOT_SIZE = 64 * 1024 };
+
+/* Chunks have two sizes: most messages are small, and what is waiting for the kernel in one batch
+ * should fit the cache. */
+enum { COIL__CHUNK_SMALL, COIL__CHUNK_LARGE, COIL__CHUNK_CLASSES };
 
 struct coil__chunk {
     struct coil__chunk *next;
     uint32_t start; /* of the bytes not yet sent */
     uint32_t end;
+    uint32_t capacity; /* of data */
+    uint32_t class;
     char data[];
 };
 
@@ -37,8 +43,8 @@ struct coil__io {
     struct coil__list servers; /* of coil_server.link */
     char *hot;                   /* COIL__HOT_SIZE bytes */
     struct coil_stream *hot_user; /* whose unread bytes stand in `hot`; NULL: nobody's */
-    struct coil__chunk *chunks;  /* at hand */
-    unsigned chunk_count;
+    struct coil__chunk *chunks[COIL__CHUNK_CLASSES]; /* at hand */
+    unsigned chunk_count[COIL__CHUNK_CLASSES];
 };
 
 /* Received and not yet read: data[start, end). */

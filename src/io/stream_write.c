@@ -16,39 +16,56 @@
 #include <limits.h>
 #include <string.h>
 
-enum { DIRECT_SIZE = 4096, MAX_IDLE_CHUNKS = 64, MAX_IOV = 8 };
+enum { DIRECT_SIZE = 4096, MAX_IOV = 8 };
+
+struct chunk_class {
+    size_t size;       /* of the allocation */
+    unsigned max_idle; /* how many are kept at hand */
+};
+
+static const struct chunk_class classes[] = {
+    [COIL__CHUNK_SMALL] = {.size = 512, .max_idle = 512},
+    [COIL__CHUNK_LARGE] = {.size = 16 * 1024, .max_idle = 16},
+};
 
 static void mark_dirty(struct coil_stream *stream);
 
 /* --- chunks --- */
 
-static struct coil__chunk *new_chunk(struct coil__io *io)
+static struct coil__chunk *new_chunk(struct coil__io *io, size_t size)
 {
-    struct coil__chunk *chunk = io->chunks;
+    int class = size <= classes[COIL__CHUNK_SMALL].size - sizeof(struct coil__chunk)
+                    ? COIL__CHUNK_SMALL
+                    : COIL__CHUNK_LARGE;
+    struct coil__chunk *chunk = io->chunks[class];
 
     if (chunk) {
-        io->chunks = chunk->next;
-        io->chunk_count--;
+        io->chunks[class] = chunk->next;
+        io->chunk_count[class]--;
     } else {
-        chunk = coil__malloc(COIL__CHUNK_SIZE);
+        chunk = coil__malloc(classes[class].size);
     }
     if (chunk) {
         chunk->next = NULL;
         chunk->start = 0;
         chunk->end = 0;
+        chunk->capacity = (uint32_t)(classes[class].size - sizeof *chunk);
+        chunk->class = (uint32_t)class;
     }
     return chunk;
 }
 
 static void free_chunk(struct coil__io *io, struct coil__chunk *chunk)
 {
-    if (io->chunk_count >= MAX_IDLE_CHUNKS) {
+    uint32_t class = chunk->class;
+
+    if (io->chunk_count[class] >= classes[class].max_idle) {
         coil__free(chunk);
         return;
     }
-    chunk->next = io->chunks;
-    io->chunks = chunk;
-    io->chunk_count++;
+    chunk->next = io->chunks[class];
+    io->chunks[class] = chunk;
+    io->chunk_count[class]++;
 }
 
 static void drop_first(struct coil_stream *stream)
@@ -65,15 +82,15 @@ static void drop_first(struct coil_stream *stream)
 /* Queues as much as there is memory for; returns the count. */
 static size_t enqueue(struct coil_stream *stream, const char *data, size_t size)
 {
-    const size_t capacity = COIL__CHUNK_SIZE - sizeof(struct coil__chunk);
     size_t done = 0;
 
     while (done < size) {
         struct coil__chunk *chunk = stream->last;
         size_t count;
 
-        if (!chunk || chunk->end == capacity) {
-            chunk = new_chunk(stream->io);
+        if (!chunk || chunk->end == chunk->capacity) {
+            /* A second chunk is a sign of more to come. */
+            chunk = new_chunk(stream->io, chunk ? SIZE_MAX : size - done);
             if (!chunk) {
                 break;
             }
@@ -84,7 +101,8 @@ static size_t enqueue(struct coil_stream *stream, const char *data, size_t size)
             }
             stream->last = chunk;
         }
-        count = capacity - chunk->end < size - done ? capacity - chunk->end : size - done;
+        count = chunk->capacity - chunk->end;
+        count = count < size - done ? count : size - done;
         memcpy(chunk->data + chunk->end, data + done, count);
         chunk->end += (uint32_t)count;
         done += count;

@@ -1,7 +1,6 @@
 /* environment.c - see environment.h. */
 #include "sys/environment.h"
 
-#include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,15 +22,18 @@ bool coil__environment_flag(const char *name)
 uint64_t coil__environment_number(const char *name, uint64_t fallback)
 {
     const char *text = coil__environment_text(name);
-    unsigned long long value;
-    char *end;
+    uint64_t value = 0;
 
     if (!text) {
         return fallback;
     }
-    errno = 0;
-    value = strtoull(text, &end, 0);
-    return errno == 0 && *end == '\0' ? value : fallback;
+    for (; *text >= '0' && *text <= '9'; text++) {
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value)) {
+            return fallback;
+        }
+    }
+    return *text == '\0' ? value : fallback;
 }
 
 unsigned coil__environment_cores(void)

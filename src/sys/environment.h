@@ -9,7 +9,7 @@
 const char *coil__environment_text(const char *name);
 /* True for "1", and for anything else that is neither empty nor "0". */
 bool coil__environment_flag(const char *name);
-/* A decimal or 0x number; `fallback` when unset or no number. */
+/* A decimal number; `fallback` when unset or no number. */
 uint64_t coil__environment_number(const char *name, uint64_t fallback);
 /* Processors this process may run on, at least 1. */
 unsigned coil__environment_cores(void);

@@ -393,6 +393,15 @@ static int net_get_option(struct coil__backend *backend, int fd, int level, int 
     return 0;
 }
 
+/* No call on a simulated socket ever blocks. */
+static int net_set_nonblocking(struct coil__backend *backend, int fd)
+{
+    if (is_real(fd)) {
+        return coil__net_os.set_nonblocking(backend, fd);
+    }
+    return coil__sim_find(coil__sim_of(backend), fd) ? 0 : -EBADF;
+}
+
 static ssize_t receive_message(struct coil__sim *sim, struct coil__sim_socket *socket,
                                struct coil_op *op)
 {
@@ -485,5 +494,6 @@ const struct coil__net_class coil__sim_net = {
     .get_name = net_get_name,
     .set_option = net_set_option,
     .get_option = net_get_option,
+    .set_nonblocking = net_set_nonblocking,
     .attempt = net_attempt,
 };

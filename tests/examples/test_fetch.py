@@ -118,6 +118,7 @@ def test_answers_that_are_wrong():
     no_field = 'the server sent a header field that is none'
     no_length = 'the server sent a Content-Length that is no number'
     no_chunk = 'the server sent a chunk without a size'
+    control = 'the server sent a line with a NUL or a CR in it'
     line_end = 'the server sent a line that does not end in CR LF'
     chunked = 'Transfer-Encoding: chunked'
     wrong = {
@@ -127,9 +128,8 @@ def test_answers_that_are_wrong():
         '/nospace': (b'HTTP/1.1 200\r\n\r\n', '-', no_http),
         '/999': (b'HTTP/1.1 999 X\r\n\r\n', '999', 'the server sent a status out of range'),
         '/lf': (b'HTTP/1.1 200 OK\n\n', '-', line_end),
-        '/nul': (b'HTTP/1.1 200 O\0K\r\n\r\n', '-', 'the server sent a line with a NUL or a CR in it'),
-        '/cr': (b'HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n', '200',
-                'the server sent a line with a NUL or a CR in it'),
+        '/nul': (b'HTTP/1.1 200 O\0K\r\n\r\n', '-', control),
+        '/cr': (b'HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n', '200', control),
         '/fold': (web.answer(b'', 'A: b', ' c'), '200', no_field),
         '/blank': (web.answer(b'', 'Content-Length : 5'), '200', no_field),
         '/nocolon': (web.answer(b'', 'hello'), '200', no_field),

@@ -132,11 +132,12 @@ static int fail_at_the_end(void *arg)
 
 static int leave_failing(void *arg)
 {
+    static struct leftover leftover;
     struct coil_task_options options = {.name = "loser"};
 
     CHECK_OK(coil_loop_set_error_handler(coil_loop_current(), hear, arg));
     coil_task_create(&options, fail_at_the_end, NULL);
-    coil_create_task(clean_up, &(struct leftover){0});
+    coil_create_task(clean_up, &leftover);
     coil_yield();
     return 0;
 }
@@ -162,10 +163,12 @@ static void report_again(const struct coil_report *report, void *user)
 
 static int leave_one_failing(void *arg)
 {
+    static struct heard heard;
+
     CHECK_OK(coil_loop_set_error_handler(coil_loop_current(), report_again, arg));
     coil_detach(coil_create_task(fail, NULL));
     yield_times(3);
-    return coil_loop_set_error_handler(coil_loop_current(), hear, &(struct heard){0});
+    return coil_loop_set_error_handler(coil_loop_current(), hear, &heard);
 }
 
 COIL_TEST(run_survives_a_handler_that_makes_more)

@@ -1,0 +1,942 @@
+/* Every case of docs/cancellation.md, by the numbers of its rows.
+ *
+ * `places` are the calls in which a task can stand, `causes` are those who can cancel it; each
+ * place is tried with each cause. `specials` are the rows that need a play of their own.
+ *
+ * The victim goes to its place and notes what the call returned, and what the next one did. The
+ * first task of the loop waits until it is there, and then lets the cause happen.
+ */
+#include "in_task.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { RESULT = 77, UNTOUCHED = 1 };
+
+struct place;
+struct cause;
+
+struct trial {
+    const struct place *place;
+    const struct cause *cause;
+    struct coil_task *victim;
+    struct coil_scope scope; /* the victim's, for causes that need one */
+    atomic_bool is_there;
+    atomic_bool has_happened;
+    atomic_bool is_occupied; /* the only thread */
+    bool has_run;
+    int child_rcs[3];
+    int rc;         /* what the call returned */
+    int next_rc;    /* and the one after it */
+    int between_rc; /* after the inner scope, inside the outer one */
+    int close_rc;   /* the scope's */
+    int after_rc;   /* after all scopes */
+    char reason[80];
+};
+
+static struct trial trial;
+
+struct place {
+    int row;
+    int (*go)(struct trial *t);
+    int gives; /* what the call returns in spite of all; -1: the reason */
+};
+
+struct cause {
+    int row;
+    int error;
+    int scopes; /* that the victim opens around its place */
+    coil_task_fn play;
+    bool is_interrupt; /* the victim is the first task */
+    bool ends_all;     /* it reaches not only the victim */
+};
+
+/* --- small parts --- */
+
+static int note_forever(void *arg)
+{
+    int *rc = arg;
+
+    *rc = coil_sleep(COIL_NEVER);
+    return *rc;
+}
+
+static int be_stubborn(void *arg)
+{
+    (void)arg;
+    coil_sleep(COIL_NEVER);
+    return RESULT;
+}
+
+static int await_it(void *arg)
+{
+    return coil_await(*(struct coil_task **)arg);
+}
+
+static struct coil_task *child(struct trial *t, int number)
+{
+    return coil_create_task(note_forever, &t->child_rcs[number]);
+}
+
+static void end(struct coil_task *task)
+{
+    coil_cancel(task);
+    coil_shield {
+        coil_await(task);
+    }
+}
+
+/* --- where the task stands --- */
+
+static int in_yield(struct trial *t)
+{
+    int rc;
+
+    t->is_there = true;
+    while ((rc = coil_yield()) == 0) {
+    }
+    return rc;
+}
+
+static int in_sleep(struct trial *t)
+{
+    int64_t before = coil_now();
+    int rc;
+
+    t->is_there = true;
+    rc = coil_sleep(COIL_MINUTE);
+    CHECK_INT(coil_now() - before, <, COIL_MINUTE);
+    return rc;
+}
+
+static int in_await(struct trial *t)
+{
+    struct coil_task *task = child(t, 0);
+    int rc;
+
+    t->is_there = true;
+    rc = coil_await(task);
+    CHECK_ERR(t->child_rcs[0], -ECANCELED);
+    CHECK_ERR(coil_await(task), -COIL_ESTALE);
+    return rc;
+}
+
+static int in_shared_await(struct trial *t)
+{
+    struct coil_task *task = child(t, 0);
+    struct coil_task *other = coil_create_task(await_it, &task);
+    int rc;
+
+    yield_times(2);
+    t->is_there = true;
+    rc = coil_await(task);
+    if (!t->cause->ends_all) {
+        CHECK(!coil_task_is_done(task));
+        CHECK_INT(coil_cancelling(task), ==, 0);
+    }
+    end(other);
+    return rc;
+}
+
+static int in_shielded_await(struct trial *t)
+{
+    struct coil_task *task = child(t, 0);
+    int rc;
+
+    t->is_there = true;
+    rc = coil_await_shielded(task);
+    if (!t->cause->ends_all) {
+        CHECK_INT(coil_cancelling(task), ==, 0);
+        CHECK_ERR(coil_detach(task), -COIL_ESTALE);
+    }
+    coil_cancel(task);
+    return rc;
+}
+
+static int in_await_of_a_stubborn_task(struct trial *t)
+{
+    struct coil_task *task = coil_create_task(be_stubborn, NULL);
+
+    t->is_there = true;
+    return coil_await(task);
+}
+
+static int in_gather(struct trial *t)
+{
+    struct coil_task *tasks[2] = {child(t, 0), child(t, 1)};
+    int rc;
+
+    t->is_there = true;
+    rc = coil_gather(tasks, 2, NULL);
+    CHECK_ERR(t->child_rcs[0], -ECANCELED);
+    CHECK_ERR(t->child_rcs[1], -ECANCELED);
+    CHECK_ERR(coil_await(tasks[1]), -COIL_ESTALE);
+    return rc;
+}
+
+static int in_wait(struct trial *t)
+{
+    struct coil_task *tasks[2] = {child(t, 0), child(t, 1)};
+    int rc;
+
+    t->is_there = true;
+    rc = (int)coil_wait(tasks, 2, COIL_ALL_COMPLETED, COIL_NEVER);
+    if (!t->cause->ends_all) {
+        CHECK_INT(coil_cancelling(tasks[0]), ==, 0);
+        CHECK_INT(coil_cancelling(tasks[1]), ==, 0);
+    }
+    end(tasks[0]);
+    end(tasks[1]);
+    return rc;
+}
+
+static int in_wait_for(struct trial *t)
+{
+    struct coil_task *task = child(t, 0);
+    int rc;
+
+    t->is_there = true;
+    rc = coil_wait_for(task, COIL_MINUTE);
+    CHECK_ERR(t->child_rcs[0], -ECANCELED);
+    return rc;
+}
+
+static int in_as_completed(struct trial *t)
+{
+    struct coil_task *tasks[2] = {child(t, 0), child(t, 1)};
+    struct coil_as_completed completed;
+    int rc;
+
+    CHECK_OK(coil_as_completed_open(&completed, tasks, 2));
+    t->is_there = true;
+    rc = (int)coil_as_completed_next(&completed, NULL);
+    coil_cancel(tasks[1]);
+    coil_shield {
+        CHECK_INT(coil_as_completed_next(&completed, NULL), >=, 0);
+    }
+    coil_as_completed_close(&completed);
+    end(tasks[0]);
+    end(tasks[1]);
+    return rc;
+}
+
+static int in_group_close(struct trial *t)
+{
+    struct coil_group group;
+    int rc;
+
+    CHECK_OK(coil_group_open(&group));
+    CHECK_OK(coil_group_spawn(&group, note_forever, &t->child_rcs[0]));
+    t->is_there = true;
+    rc = coil_group_close(&group);
+    CHECK_ERR(t->child_rcs[0], -ECANCELED);
+    return rc;
+}
+
+static int in_group_body(struct trial *t)
+{
+    struct coil_group group;
+    int rc;
+
+    CHECK_OK(coil_group_open(&group));
+    CHECK_OK(coil_group_spawn(&group, note_forever, &t->child_rcs[0]));
+    t->is_there = true;
+    rc = coil_sleep(COIL_MINUTE);
+    coil_shield {
+        yield_times(2);
+        CHECK_ERR(t->child_rcs[0], -ECANCELED); /* at once, not only at the close */
+    }
+    CHECK_ERR(coil_group_close(&group), rc);
+    return rc;
+}
+
+static int in_group_start(struct trial *t)
+{
+    struct coil_group group;
+    int rc;
+
+    CHECK_OK(coil_group_open(&group));
+    t->is_there = true;
+    rc = coil_group_start(&group, note_forever, &t->child_rcs[0]);
+    CHECK_ERR(t->child_rcs[0], -ECANCELED);
+    CHECK_ERR(coil_group_close(&group), rc);
+    return rc;
+}
+
+static int in_map(struct trial *t)
+{
+    int rc;
+
+    t->is_there = true;
+    rc = coil_map(note_forever, t->child_rcs, 3, sizeof(int), 2);
+    CHECK_ERR(t->child_rcs[0], -ECANCELED);
+    CHECK_ERR(t->child_rcs[1], -ECANCELED);
+    CHECK_INT(t->child_rcs[2], ==, UNTOUCHED);
+    return rc;
+}
+
+static int in_race(struct trial *t)
+{
+    int rc;
+
+    t->is_there = true;
+    rc = coil_staggered_race(note_forever, t->child_rcs, 3, sizeof(int), COIL_NEVER, NULL);
+    CHECK_ERR(t->child_rcs[0], -ECANCELED);
+    CHECK_INT(t->child_rcs[1], ==, UNTOUCHED);
+    return rc;
+}
+
+static int in_channel_recv(struct trial *t)
+{
+    struct coil_channel channel;
+    int number = 5;
+    int rc;
+
+    CHECK_OK(coil_channel_init(&channel, sizeof number, 1));
+    t->is_there = true;
+    rc = coil_channel_recv(&channel, &number);
+    CHECK_INT(number, ==, 5);
+    CHECK_OK(coil_channel_try_send(&channel, &number)); /* nobody is there to take it */
+    CHECK_INT(coil_channel_count(&channel), ==, 1);
+    coil_channel_deinit(&channel);
+    return rc;
+}
+
+static int in_channel_send(struct trial *t)
+{
+    struct coil_channel channel;
+    int number = 5;
+    int rc;
+
+    CHECK_OK(coil_channel_init(&channel, sizeof number, 0));
+    t->is_there = true;
+    rc = coil_channel_send(&channel, &number);
+    CHECK_ERR(coil_channel_try_recv(&channel, &number), -EAGAIN);
+    coil_channel_deinit(&channel);
+    return rc;
+}
+
+static int in_event_wait(struct trial *t)
+{
+    struct coil_event event = {0};
+    int rc;
+
+    t->is_there = true;
+    rc = coil_event_wait(&event);
+    CHECK(!coil_event_is_set(&event));
+    CHECK_OK(coil_event_set(&event));
+    return rc;
+}
+
+static int in_future_wait(struct trial *t)
+{
+    struct coil_future future = {0};
+    int rc;
+
+    t->is_there = true;
+    rc = coil_future_wait(&future);
+    CHECK(!coil_future_is_done(&future));
+    CHECK_OK(coil_future_set(&future, 1));
+    return rc;
+}
+
+static int in_recv(struct trial *t)
+{
+    char byte = 'a';
+    int fds[2];
+    int rc;
+
+    test_socket_pair(fds);
+    t->is_there = true;
+    rc = (int)coil_recv(fds[0], &byte, 1, 0);
+    CHECK_INT(byte, ==, 'a');
+    CHECK_INT(write(fds[1], "b", 1), ==, 1);
+    coil_shield {
+        CHECK_INT(coil_recv(fds[0], &byte, 1, 0), ==, 1);
+    }
+    CHECK_INT(byte, ==, 'b');
+    close(fds[0]);
+    close(fds[1]);
+    return rc;
+}
+
+static void wait_until(const atomic_bool *flag)
+{
+    for (int i = 0; !*flag && i < 10000; i++) {
+        usleep(200);
+    }
+}
+
+static int work(void *arg)
+{
+    struct trial *t = arg;
+
+    t->is_there = true;
+    wait_until(&t->has_happened);
+    return RESULT;
+}
+
+static int in_thread(struct trial *t)
+{
+    return coil_to_thread(work, t);
+}
+
+static int occupy(void *arg)
+{
+    struct trial *t = arg;
+
+    t->is_occupied = true;
+    wait_until(&t->has_happened);
+    return 0;
+}
+
+static int occupy_thread(void *arg)
+{
+    return coil_to_thread(occupy, arg);
+}
+
+static int never_work(void *arg)
+{
+    ((struct trial *)arg)->has_run = true;
+    return 0;
+}
+
+/* The loop has one thread only. */
+static int in_the_queue_for_a_thread(struct trial *t)
+{
+    struct coil_task *occupier = coil_create_task(occupy_thread, t);
+    int rc;
+
+    while (!t->is_occupied) {
+        CHECK_OK(coil_yield());
+    }
+    t->is_there = true;
+    rc = coil_to_thread(never_work, t);
+    CHECK(!t->has_run);
+    t->has_happened = true;
+    end(occupier);
+    CHECK(!t->has_run);
+    return rc;
+}
+
+static int in_shield(struct trial *t)
+{
+    coil_shield {
+        t->is_there = true;
+        while (!t->has_happened) {
+            CHECK_OK(coil_yield());
+        }
+        for (int i = 0; i < 5; i++) {
+            CHECK_OK(coil_sleep(10 * COIL_USEC));
+        }
+    }
+    return 0;
+}
+
+static const struct place places[] = {
+    {2, in_yield, -1},
+    {4, in_sleep, -1},
+    {5, in_await, -1},
+    {6, in_shared_await, -1},
+    {7, in_shielded_await, -1},
+    {8, in_await_of_a_stubborn_task, RESULT},
+    {9, in_gather, -1},
+    {10, in_wait, -1},
+    {11, in_wait_for, -1},
+    {12, in_as_completed, -1},
+    {13, in_group_close, -1},
+    {14, in_group_body, -1},
+    {15, in_group_start, -1},
+    {16, in_map, -1},
+    {17, in_race, -1},
+    {18, in_channel_recv, -1},
+    {19, in_channel_send, -1},
+    {20, in_event_wait, -1},
+    {21, in_future_wait, -1},
+    {22, in_recv, -1},
+    {23, in_thread, RESULT},
+    {24, in_the_queue_for_a_thread, -1},
+    {25, in_shield, 0},
+};
+
+/* --- the victim --- */
+
+static void visit(struct trial *t)
+{
+    const char *reason;
+
+    t->rc = t->place->go(t);
+    t->next_rc = coil_yield();
+    reason = coil_cancel_reason();
+    strncpy(t->reason, reason ? reason : "", sizeof t->reason - 1);
+}
+
+static int victim(void *arg)
+{
+    struct trial *t = arg;
+    struct coil_scope inner;
+
+    if (t->cause->scopes == 0) {
+        visit(t);
+        return t->rc;
+    }
+    CHECK_OK(coil_scope_open_timeout(&t->scope, COIL_NEVER));
+    if (t->cause->scopes == 2) {
+        CHECK_OK(coil_scope_open_timeout(&inner, COIL_MINUTE));
+        visit(t);
+        CHECK_OK(coil_scope_close(&inner));
+        t->between_rc = coil_yield();
+    } else {
+        visit(t);
+    }
+    t->close_rc = coil_scope_close(&t->scope);
+    t->after_rc = coil_yield();
+    return t->rc;
+}
+
+static struct coil_task *start_victim(struct trial *t)
+{
+    t->victim = coil_create_task(victim, t);
+    return t->victim;
+}
+
+static void wait_until_there(struct trial *t)
+{
+    while (!t->is_there) {
+        CHECK_OK(coil_yield()); /* no sleep: simulated time stands still while a task is busy */
+    }
+    yield_times(4);
+}
+
+/* --- who cancels --- */
+
+static int another_task(void *arg)
+{
+    struct trial *t = arg;
+    struct coil_task *task = start_victim(t);
+
+    wait_until_there(t);
+    CHECK_INT(coil_cancel_because(task, "row 31"), ==, 1);
+    t->has_happened = true;
+    CHECK_INT(coil_await(task), ==, t->rc);
+    CHECK_STR(t->reason, "row 31");
+    return 0;
+}
+
+static void cancel_victim(void *user)
+{
+    struct trial *t = user;
+
+    CHECK_INT(coil_cancel(t->victim), ==, 1);
+    t->has_happened = true;
+}
+
+static int a_callback(void *arg)
+{
+    struct trial *t = arg;
+    struct coil_handle handle = {0};
+    struct coil_task *task = start_victim(t);
+
+    wait_until_there(t);
+    CHECK_OK(coil_call_soon(coil_loop_current(), &handle, cancel_victim, t));
+    CHECK_INT(coil_await(task), ==, t->rc);
+    return 0;
+}
+
+static int a_scope_cancel(void *arg)
+{
+    struct trial *t = arg;
+    struct coil_task *task = start_victim(t);
+
+    wait_until_there(t);
+    CHECK_OK(coil_scope_cancel(&t->scope));
+    t->has_happened = true;
+    CHECK_INT(coil_await(task), ==, t->rc);
+    return 0;
+}
+
+static int a_deadline(void *arg)
+{
+    struct trial *t = arg;
+    struct coil_task *task = start_victim(t);
+
+    wait_until_there(t);
+    CHECK_OK(coil_scope_reschedule(&t->scope, coil_now()));
+    t->has_happened = true;
+    CHECK_INT(coil_await(task), ==, t->rc);
+    CHECK(coil_scope_is_expired(&t->scope));
+    return 0;
+}
+
+static int fail_now(void *arg)
+{
+    (void)arg;
+    return -EIO;
+}
+
+static int a_sibling(void *arg)
+{
+    struct trial *t = arg;
+    struct coil_group group;
+
+    CHECK_OK(coil_group_open(&group));
+    CHECK_OK(coil_group_spawn(&group, victim, t));
+    wait_until_there(t);
+    CHECK_OK(coil_group_spawn(&group, fail_now, NULL));
+    t->has_happened = true;
+    CHECK_ERR(coil_group_close(&group), -EIO);
+    CHECK_INT(coil_group_error_count(&group), ==, 1);
+    return 0;
+}
+
+static int a_group_cancel(void *arg)
+{
+    struct trial *t = arg;
+    struct coil_group group;
+
+    CHECK_OK(coil_group_open(&group));
+    CHECK_OK(coil_group_spawn(&group, victim, t));
+    wait_until_there(t);
+    CHECK_OK(coil_group_cancel(&group));
+    t->has_happened = true;
+    CHECK_OK(coil_group_close(&group));
+    return 0;
+}
+
+static int the_end_of_run(void *arg)
+{
+    struct trial *t = arg;
+
+    coil_detach(start_victim(t));
+    wait_until_there(t);
+    t->has_happened = true;
+    return 0;
+}
+
+static int interrupt_later(void *arg)
+{
+    struct trial *t = arg;
+
+    wait_until_there(t);
+    raise(SIGINT);
+    t->has_happened = true;
+    return 0;
+}
+
+static int an_interrupt(void *arg)
+{
+    coil_detach(coil_create_task(interrupt_later, arg));
+    return victim(arg);
+}
+
+static int await_victim(void *arg)
+{
+    return coil_await(start_victim(arg));
+}
+
+static int the_awaiter(void *arg)
+{
+    struct trial *t = arg;
+    struct coil_task *awaiter = coil_create_task(await_victim, t);
+
+    wait_until_there(t);
+    CHECK_INT(coil_cancel(awaiter), ==, 1);
+    t->has_happened = true;
+    CHECK_INT(coil_await(awaiter), ==, t->rc);
+    return 0;
+}
+
+static const struct cause causes[] = {
+    {.row = 31, .error = -ECANCELED, .play = another_task},
+    {.row = 32, .error = -ECANCELED, .play = a_callback},
+    {.row = 33, .error = -ECANCELED, .play = a_scope_cancel, .scopes = 1},
+    {.row = 34, .error = -ETIMEDOUT, .play = a_deadline, .scopes = 1},
+    {.row = 35, .error = -ETIMEDOUT, .play = a_deadline, .scopes = 2},
+    {.row = 36, .error = -ECANCELED, .play = a_sibling},
+    {.row = 37, .error = -ECANCELED, .play = a_group_cancel},
+    {.row = 38, .error = -ECANCELED, .play = the_end_of_run, .ends_all = true},
+    {.row = 39, .error = -ECANCELED, .play = an_interrupt, .is_interrupt = true},
+    {.row = 40, .error = -ECANCELED, .play = the_awaiter},
+};
+
+/* --- each place with each cause --- */
+
+static void try_out(const struct place *place, const struct cause *cause)
+{
+    struct coil_run_options options = {.loop.max_threads = 1, .main_stack_size = 1024 * 1024};
+    int error = cause->error;
+    int expected;
+
+    printf("row %d, row %d\n", place->row, cause->row); /* seen when it fails */
+    memset(&trial, 0, sizeof trial);
+    trial.place = place;
+    trial.cause = cause;
+    for (int i = 0; i < 3; i++) {
+        trial.child_rcs[i] = UNTOUCHED;
+    }
+    expected = !cause->is_interrupt ? 0 : place->gives >= 0 ? place->gives : -EINTR;
+    CHECK_ERR(coil_run_with(&options, cause->play, &trial), expected);
+    CHECK_ERR(trial.rc, place->gives >= 0 ? place->gives : error);
+    CHECK_ERR(trial.next_rc, error);
+    if (cause->scopes > 0) {
+        CHECK_ERR(trial.close_rc, error);
+        CHECK_ERR(trial.after_rc, 0);
+    }
+    if (cause->scopes == 2) {
+        CHECK_ERR(trial.between_rc, error);
+    }
+}
+
+/* --- the rows that need a play of their own --- */
+
+static int be_told(void *arg)
+{
+    *(bool *)arg = true;
+    return 0;
+}
+
+/* B3: an unstarted body never runs. */
+static void row_1(void)
+{
+    bool has_run = false;
+    struct coil_task *task = coil_create_task(be_told, &has_run);
+
+    CHECK_INT(coil_cancel(task), ==, 1);
+    CHECK_ERR(coil_await(task), -ECANCELED);
+    CHECK(!has_run);
+}
+
+static int cancel_itself(void *arg)
+{
+    (void)arg;
+    CHECK_INT(coil_cancel(coil_current_task()), ==, 1);
+    CHECK_INT(coil_cancelling(coil_current_task()), ==, 1);
+    return coil_yield();
+}
+
+static void row_3(void)
+{
+    CHECK_ERR(coil_await(coil_create_task(cancel_itself, NULL)), -ECANCELED);
+}
+
+static int wait_for_event(void *arg)
+{
+    int rc = coil_event_wait(arg);
+
+    CHECK_ERR(coil_yield(), -ECANCELED);
+    return rc;
+}
+
+/* Completed wins: what was there before the cancel is returned. */
+static void row_26(void)
+{
+    struct coil_event event = {0};
+    struct coil_task *task = coil_create_task(wait_for_event, &event);
+
+    coil_yield();
+    CHECK_OK(coil_event_set(&event));
+    CHECK_INT(coil_cancel(task), ==, 1);
+    CHECK_OK(coil_await(task));
+}
+
+static void row_27(void)
+{
+    struct coil_task *task = coil_create_task(task_return, &(int){5});
+
+    coil_yield();
+    CHECK_INT(coil_cancel(task), ==, 0);
+    CHECK_INT(coil_cancelling(task), ==, 0);
+    CHECK_INT(coil_await(task), ==, 5);
+}
+
+static int sleep_in_scope(void *arg)
+{
+    struct coil_scope *scope = arg;
+    int rc;
+
+    CHECK_OK(coil_scope_open_timeout(scope, COIL_NEVER));
+    rc = coil_sleep(COIL_NEVER);
+    CHECK_OK(coil_scope_close(scope));
+    CHECK_ERR(coil_yield(), -ECANCELED);
+    return rc;
+}
+
+static void row_51(void)
+{
+    struct coil_scope scope;
+    struct coil_task *task = coil_create_task(sleep_in_scope, &scope);
+
+    coil_yield();
+    CHECK_OK(coil_scope_cancel(&scope)); /* as a deadline that passes now would do */
+    CHECK_INT(coil_cancel(task), ==, 1);
+    CHECK_ERR(coil_await(task), -ECANCELED);
+}
+
+static int note_reason(void *arg)
+{
+    int rc = coil_sleep(COIL_NEVER);
+
+    CHECK_STR(coil_cancel_reason(), "first");
+    CHECK_STR(coil_cancel_origin()->func, "row_52");
+    *(int *)arg = coil_cancelling(coil_current_task());
+    return rc;
+}
+
+static void row_52(void)
+{
+    int requests = 0;
+    struct coil_task *task = coil_create_task(note_reason, &requests);
+
+    coil_yield();
+    CHECK_INT(coil_cancel_because(task, "first"), ==, 1);
+    CHECK_INT(coil_cancel_because(task, "second"), ==, 1);
+    CHECK_INT(coil_uncancel(task), ==, 1);
+    CHECK_ERR(coil_await(task), -ECANCELED);
+    CHECK_INT(requests, ==, 1);
+}
+
+static int go_on(void *arg)
+{
+    int rc = coil_sleep(COIL_NEVER);
+
+    *(int *)arg = coil_yield();
+    return rc;
+}
+
+/* B5 */
+static void row_53(void)
+{
+    int next_rc = 1;
+    struct coil_task *task = coil_create_task(go_on, &next_rc);
+
+    coil_yield();
+    CHECK_INT(coil_cancel(task), ==, 1);
+    CHECK_INT(coil_uncancel(task), ==, 0);
+    CHECK_ERR(coil_await(task), -ECANCELED);
+    CHECK_ERR(next_rc, 0);
+}
+
+/* B5: reaching 0 clears a cancel that was not delivered yet. */
+static void row_54(void)
+{
+    bool has_run = false;
+    struct coil_task *task = coil_create_task(be_told, &has_run);
+
+    CHECK_INT(coil_cancel(task), ==, 1);
+    CHECK_INT(coil_uncancel(task), ==, 0);
+    CHECK_OK(coil_await(task));
+    CHECK(has_run);
+}
+
+static void row_55(void)
+{
+    struct coil_task *self = coil_current_task();
+
+    coil_shield {
+        CHECK_INT(coil_cancel(self), ==, 1);
+        CHECK_OK(coil_yield());
+        CHECK_INT(coil_uncancel(self), ==, 0);
+    }
+    CHECK_OK(coil_yield());
+}
+
+static int fail_in_cleanup(void *arg)
+{
+    (void)arg;
+    coil_sleep(COIL_NEVER);
+    return -EPIPE;
+}
+
+static int hold_group(void *arg)
+{
+    struct coil_group group;
+
+    (void)arg;
+    CHECK_OK(coil_group_open(&group));
+    CHECK_OK(coil_group_spawn(&group, fail_in_cleanup, NULL));
+    CHECK_ERR(coil_sleep(COIL_NEVER), -ECANCELED);
+    return coil_group_close(&group);
+}
+
+static void row_56(void)
+{
+    struct coil_task *task = coil_create_task(hold_group, NULL);
+
+    yield_times(2);
+    CHECK_INT(coil_cancel(task), ==, 1);
+    CHECK_ERR(coil_await(task), -EPIPE);
+}
+
+static const struct special {
+    int row;
+    void (*play)(void);
+} specials[] = {
+    {1, row_1},   {3, row_3},   {26, row_26}, {27, row_27}, {51, row_51},
+    {52, row_52}, {53, row_53}, {54, row_54}, {55, row_55}, {56, row_56},
+};
+
+static int run_special(void *arg)
+{
+    ((const struct special *)arg)->play();
+    return 0;
+}
+
+/* --- the tests --- */
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+COIL_TEST_LIMIT(cancel_every_place_by_every_cause, 60)
+{
+    for (size_t i = 0; i < COUNT(places); i++) {
+        for (size_t j = 0; j < COUNT(causes); j++) {
+            try_out(&places[i], &causes[j]);
+        }
+    }
+}
+
+COIL_TEST(cancel_special_cases)
+{
+    for (size_t i = 0; i < COUNT(specials); i++) {
+        printf("row %d\n", specials[i].row);
+        CHECK_OK(coil_run(run_special, (void *)(uintptr_t)&specials[i]));
+    }
+}
+
+static bool is_tested(int row)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < COUNT(places); i++) {
+        found |= places[i].row == row;
+    }
+    for (size_t i = 0; i < COUNT(causes); i++) {
+        found |= causes[i].row == row;
+    }
+    for (size_t i = 0; i < COUNT(specials); i++) {
+        found |= specials[i].row == row;
+    }
+    return found;
+}
+
+/* The document and this file name the same rows. */
+COIL_TEST(cancel_table_is_the_documents)
+{
+    FILE *file = fopen(TEST_SOURCE_ROOT "/docs/cancellation.md", "r");
+    size_t documented = 0;
+    char line[500];
+
+    CHECK_MSG(file != NULL, "docs/cancellation.md cannot be read");
+    while (fgets(line, sizeof line, file)) {
+        int row = 0;
+
+        if (sscanf(line, "| %d |", &row) == 1) {
+            CHECK_MSG(is_tested(row), "row %d of docs/cancellation.md is not tested", row);
+            documented++;
+        }
+    }
+    fclose(file);
+    CHECK_INT(documented, ==, COUNT(places) + COUNT(causes) + COUNT(specials));
+}
