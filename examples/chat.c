@@ -193,6 +193,7 @@ static int read_lines(struct room *room, struct client *me)
             rc = say(me, "There is /who and /quit.\n");
         } else if (size > 0) {
             tell_others(room, me, "%s: %s\n", me->name, line);
+            rc = coil_yield(); /* lets the writers empty their outboxes before the next line */
         }
     }
     return rc < 0 ? rc : (int)size;

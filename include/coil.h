@@ -11,6 +11,7 @@
 #include <coil/error.h>
 #include <coil/loop.h>
 #include <coil/op.h>
+#include <coil/watch.h>
 #include <coil/task.h>
 #include <coil/scope.h>
 #include <coil/run.h>

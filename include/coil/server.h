@@ -50,7 +50,8 @@ COIL_EXPORT COIL_SUSPENDS int coil_start_server(const char *host, uint16_t port,
                                                 coil_client_fn client, void *user,
                                                 struct coil_server **ret_server);
 
-/* The port that the first listening socket has; an error for unix sockets. */
+/* The port that the first listening socket has; an error for unix sockets. -EINVAL (NULL),
+ * -COIL_ECLOSED (closed, or of another loop), -COIL_ENOLOOP. */
 COIL_EXPORT int coil_server_get_port(const struct coil_server *server);
 
 /* Clients being served now. */
@@ -63,11 +64,13 @@ COIL_EXPORT void coil_server_stop(struct coil_server *server);
 COIL_EXPORT void coil_server_cancel_clients(struct coil_server *server);
 
 /* Waits until the server has been stopped (by another task), and its clients have ended. Cancel:
- * returns the reason at once; the server goes on. */
+ * returns the reason at once; the server goes on. -EDEADLK in one of its clients; other errors as
+ * coil_server_get_port. */
 COIL_EXPORT COIL_SUSPENDS int coil_serve_forever(struct coil_server *server);
 
 /* Stops, waits for the clients to end, frees the server. Cancel (or a deadline around it): the
- * clients are cancelled, and still waited for. 0 or the reason of the cancel. NULL: nothing. */
+ * clients are cancelled, and still waited for. 0 or the reason of the cancel. NULL: nothing.
+ * -COIL_ECLOSED (also while another task closes it), -EDEADLK in one of its clients. */
 COIL_EXPORT COIL_SUSPENDS int coil_server_close(struct coil_server *server);
 
 /* Starts a server, serves until cancelled, then cancels the clients and closes. */

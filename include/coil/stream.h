@@ -75,7 +75,8 @@ COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_read_line(struct coil_stream *stre
 COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_peek(struct coil_stream *stream, size_t min,
                                                    const char **ret_data);
 
-/* Takes size of the bytes that peek has lent. 0; -EINVAL for more than are there. */
+/* Takes size of the bytes that peek has lent. 0; -EINVAL for more than are there;
+ * -COIL_ECONCURRENT while a task reads. */
 COIL_EXPORT int coil_stream_consume(struct coil_stream *stream, size_t size);
 
 /* True when the end was received and everything before it was read. */
@@ -94,13 +95,14 @@ COIL_EXPORT COIL_SUSPENDS int coil_stream_drain(struct coil_stream *stream);
 /* Waits until everything has been handed to the system. 0 or the error of an earlier write. */
 COIL_EXPORT COIL_SUSPENDS int coil_stream_flush(struct coil_stream *stream);
 
-/* Sends what is waiting, then the end of the stream; reading goes on. 0 or an error; Cancel: the
- * end is still sent once everything before it is. Twice: does nothing. */
+/* Sends what is waiting, then the end of the stream; reading goes on. Writes that other tasks have
+ * begun go first. 0 or an error. Cancel: the end is still sent once everything before it is. Twice:
+ * does nothing. */
 COIL_EXPORT COIL_SUSPENDS int coil_stream_write_eof(struct coil_stream *stream);
 
 /* Sends what is waiting and closes. Frees the stream in any case. 0, or an error when not all could
- * be sent. Cancel: what was not sent yet is dropped. NULL: does nothing. A task that still reads
- * or writes the stream gets -COIL_ECLOSED. */
+ * be sent. Cancel: what was not sent yet is dropped. NULL: does nothing. Nothing can be written
+ * from now on; a task that still reads or writes when all is sent gets -COIL_ECLOSED. */
 COIL_EXPORT COIL_SUSPENDS int coil_stream_close(struct coil_stream *stream);
 
 /* Closes at once: what was not sent is dropped, the peer sees a reset if it sends. Frees the

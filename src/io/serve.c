@@ -38,6 +38,7 @@ struct coil_server {
     struct coil_event is_idle;
     struct coil_event has_room;
     bool is_stopping;
+    bool is_closing; /* a task waits in coil_server_close */
     int port;
 };
 
@@ -46,17 +47,22 @@ struct client_args {
     struct coil_stream *stream;
 };
 
-static void update(struct coil_server *server)
+static bool is_full(const struct coil_server *server)
 {
     size_t max = server->options.max_clients;
 
+    return max > 0 && server->client_count >= max;
+}
+
+static void update(struct coil_server *server)
+{
     if (server->client_count == 0 && server->running_acceptors == 0) {
         coil_event_set(&server->is_idle);
     }
-    if (max == 0 || server->client_count < max) {
-        coil_event_set(&server->has_room);
-    } else {
+    if (is_full(server)) {
         coil_event_clear(&server->has_room);
+    } else {
+        coil_event_set(&server->has_room);
     }
 }
 
@@ -69,14 +75,20 @@ static void report(const struct coil_server *server, const char *message, int er
 
 /* --- clients --- */
 
+/* NULL once it is closed: the handle could by then belong to another stream. */
+static struct coil_stream *stream_of(const struct coil_task *task)
+{
+    return (struct coil_stream *)(uintptr_t)task->owner_index;
+}
+
 static int client_main(void *arg)
 {
     struct client_args *args = arg;
+    struct coil_task *self = coil__thread.task;
     int rc = args->server->client(args->stream, args->server->user);
-    int close_rc = coil_stream_close(args->stream);
+    int close_rc = coil_stream_close(stream_of(self));
 
-    /* -COIL_ECLOSED: the function has closed it itself. */
-    return rc < 0 || close_rc == -COIL_ECLOSED ? rc : close_rc;
+    return rc < 0 ? rc : close_rc;
 }
 
 static bool is_worth_a_report(int rc)
@@ -88,7 +100,7 @@ static void client_done(struct coil__owner *owner, struct coil_task *task)
 {
     struct coil_server *server = COIL__CONTAINER(owner, struct coil_server, owner);
 
-    coil_stream_abort((struct coil_stream *)(uintptr_t)task->owner_index);
+    coil_stream_abort(stream_of(task));
     coil__list_remove(&task->owner_link);
     server->client_count--;
     if (is_worth_a_report(task->rc)) {
@@ -106,6 +118,7 @@ static void start_client(struct coil_server *server, int fd)
     struct client_args args = {.server = server};
     struct coil_task_options options = {
         .stack_size = server->options.stack_size, .copy_size = sizeof args, .site = COIL_HERE};
+    struct coil_stream *stream;
     struct coil_task *handle;
     struct coil_task *task;
     int rc = coil_stream_open(fd, &server->options.stream, &args.stream);
@@ -120,6 +133,8 @@ static void start_client(struct coil_server *server, int fd)
         report(server, "a client was turned away", -ENOMEM);
         return;
     }
+    coil__stream_find(args.stream, &stream);
+    stream->client = task;
     server->client_count++;
     coil__list_push_tail(&server->clients, &task->owner_link);
     coil__task_adopt(handle, &server->owner, (size_t)(uintptr_t)args.stream);
@@ -127,6 +142,22 @@ static void start_client(struct coil_server *server, int fd)
 }
 
 /* --- accepting --- */
+
+/* Several sockets share the limit: a connection may have to wait here for its turn. */
+static int admit(struct coil_server *server, int fd)
+{
+    int rc = 0;
+
+    while (rc == 0 && is_full(server)) {
+        rc = coil_event_wait(&server->has_room);
+    }
+    if (rc < 0) {
+        coil__net_close(server->loop, fd);
+        return rc;
+    }
+    start_client(server, fd);
+    return 0;
+}
 
 static int acceptor_main(void *arg)
 {
@@ -138,8 +169,7 @@ static int acceptor_main(void *arg)
         rc = coil_event_wait(&server->has_room);
         rc = rc < 0 ? rc : coil_accept(acceptor->fd, NULL);
         if (rc >= 0) {
-            start_client(server, rc);
-            rc = 0;
+            rc = admit(server, rc);
         } else if (coil__accept_lacks_room(rc)) {
             report(server, "accepting pauses for a second", rc);
             rc = coil_sleep(COIL__ACCEPT_PAUSE);
@@ -260,19 +290,43 @@ int coil_start_server(const char *host, uint16_t port, const struct coil_server_
     return 0;
 }
 
+/* 0 for an open server of the running loop, or why it cannot be used. Its own memory is looked at
+ * only when it is one. */
+static int check(const struct coil_server *server)
+{
+    struct coil_loop *loop = coil__thread.loop;
+
+    if (!server) {
+        return -EINVAL;
+    }
+    if (!loop) {
+        return coil__no_task();
+    }
+    if (loop->io) {
+        COIL__LIST_FOREACH(&loop->io->servers, link) {
+            if (link == &server->link) {
+                return 0;
+            }
+        }
+    }
+    return -COIL_ECLOSED;
+}
+
 int coil_server_get_port(const struct coil_server *server)
 {
-    return server ? server->port : -EINVAL;
+    int rc = check(server);
+
+    return rc < 0 ? rc : server->port;
 }
 
 size_t coil_server_client_count(const struct coil_server *server)
 {
-    return server ? server->client_count : 0;
+    return check(server) < 0 ? 0 : server->client_count;
 }
 
 void coil_server_stop(struct coil_server *server)
 {
-    if (!server || server->is_stopping) {
+    if (check(server) < 0 || server->is_stopping) {
         return;
     }
     server->is_stopping = true;
@@ -285,7 +339,7 @@ void coil_server_stop(struct coil_server *server)
 
 void coil_server_cancel_clients(struct coil_server *server)
 {
-    if (!server) {
+    if (check(server) < 0) {
         return;
     }
     COIL__LIST_FOREACH_SAFE(&server->clients, link) {
@@ -294,9 +348,23 @@ void coil_server_cancel_clients(struct coil_server *server)
     }
 }
 
+/* As check; a client of the server would wait for its own end. */
+static int check_wait(const struct coil_server *server)
+{
+    const struct coil_task *self = coil__thread.task;
+    int rc = check(server);
+
+    if (rc < 0 || !self) {
+        return rc < 0 ? rc : coil__no_task();
+    }
+    return self->owner_kind == COIL__OWNED_BY_OBJECT && self->owner == &server->owner ? -EDEADLK : 0;
+}
+
 int coil_serve_forever(struct coil_server *server)
 {
-    return server ? coil_event_wait(&server->is_idle) : -EINVAL;
+    int rc = check_wait(server);
+
+    return rc < 0 ? rc : coil_event_wait(&server->is_idle);
 }
 
 int coil_server_close(struct coil_server *server)
@@ -307,10 +375,11 @@ int coil_server_close(struct coil_server *server)
     if (!server) {
         return 0;
     }
-    rc = coil__loop_check(server->loop);
-    if (rc < 0 || !coil__thread.task) {
-        return rc < 0 ? rc : coil__no_task();
+    rc = check_wait(server);
+    if (rc < 0 || server->is_closing) {
+        return rc < 0 ? rc : -COIL_ECLOSED;
     }
+    server->is_closing = true;
     coil_server_stop(server);
     rc = coil_event_wait(&server->is_idle);
     if (rc < 0) {

@@ -132,6 +132,9 @@ static void init(struct coil_stream *stream, struct coil__io *io, int fd,
         .high_water = options->high_water ? options->high_water : DEFAULT_LIMIT,
     };
     stream->low_water = options->low_water ? options->low_water : stream->high_water / 4;
+    if (stream->low_water >= stream->high_water) { /* who waits for room must find some */
+        stream->low_water = stream->high_water - 1;
+    }
     coil__stream_init_output(stream);
 }
 
@@ -144,7 +147,7 @@ static int open_on(struct coil_loop *loop, int fd, const struct coil_stream_opti
     int rc;
 
     options = options ? options : &defaults;
-    if (options->low_water > options->high_water && options->high_water > 0) {
+    if (options->low_water > (options->high_water ? options->high_water : DEFAULT_LIMIT)) {
         return -EINVAL;
     }
     rc = coil__io_get(loop, &io);
@@ -174,10 +177,11 @@ int coil_stream_open(int fd, const struct coil_stream_options *options,
         return -EBADF;
     }
     if (!loop) {
+        coil__net_os.close(NULL, fd);
         return coil__no_task();
     }
     rc = ret_stream ? open_on(loop, fd, options, ret_stream) : -EINVAL;
-    if (rc < 0) {
+    if (rc < 0 && rc != -EBADF) {
         loop->backend->net->close(loop->backend, fd);
     }
     return rc;
@@ -248,12 +252,30 @@ void coil__stream_leave(struct coil_stream *stream)
     }
 }
 
-int coil__stream_error(const struct coil_stream *stream, const struct coil_task *self, int rc)
+ssize_t coil__stream_op_wait(struct coil_stream *stream, struct coil_task *self, struct coil_op *op,
+                             struct coil_op **place, const char *what)
 {
-    if (stream->is_closing && !self->cancel) {
-        return -COIL_ECLOSED;
+    ssize_t rc = -ECANCELED;
+
+    /* Nobody would interrupt a wait that begins only now. */
+    if (COIL__UNLIKELY(stream->is_closing || self->cancel)) {
+        op->result = -ECANCELED;
+    } else {
+        *place = op;
+        rc = coil__op_wait(self, op, what);
+        *place = NULL;
+    }
+    if (COIL__UNLIKELY(op->result == -ECANCELED)) {
+        return self->cancel ? coil__cancel_error(self) : -COIL_ECLOSED;
     }
     return rc;
+}
+
+static void interrupt_op(struct coil_op *op)
+{
+    if (op && op->loop_) {
+        coil__op_request_cancel(op);
+    }
 }
 
 /* From here on nobody can enter; those inside give up. */
@@ -262,13 +284,15 @@ static void shut(struct coil_stream *stream)
     stream->users++;
     stream->is_closing = true;
     coil__list_remove(&stream->flusher.link);
-    if (stream->read_op && stream->read_op->loop_) {
-        coil__op_request_cancel(stream->read_op);
-    }
+    interrupt_op(stream->read_op);
+    interrupt_op(stream->write_op);
     if (stream->is_sending) {
         coil__op_request_cancel(&stream->send_op);
     }
     coil__stream_wake_writers(stream);
+    if (stream->client) {
+        stream->client->owner_index = 0;
+    }
     coil__stream_leave(stream);
 }
 
@@ -298,6 +322,8 @@ int coil_stream_close(struct coil_stream *handle)
     if (stream->write_error < 0) {
         rc = stream->write_error;
     } else if (stream->queued > 0) {
+        stream->has_eof_queued = true; /* no more writes; and the close itself tells the peer */
+        stream->is_shut_down = true;
         rc = !self ? -COIL_ENOTASK
              : self->cancel ? coil__cancel_error(self)
                             : coil__stream_wait_queued(stream, self, 0);

@@ -96,6 +96,8 @@ struct coil_stream {
     struct coil__list turns;   /* of coil__stream_wait: wait for their turn to write, in order */
     struct coil__list drainers; /* of coil__stream_wait: wait until less is queued */
     struct coil_op *read_op;   /* of the reader, while it waits */
+    struct coil_op *write_op;  /* of the writer, while it sends from its own memory and waits */
+    struct coil_task *client;  /* server's: its owner_index is this stream's handle; or NULL */
 };
 
 /* The loop's, made if need be. -ENOMEM. */
@@ -109,8 +111,11 @@ int coil__stream_enter(struct coil_stream *handle, struct coil_stream **ret_stre
 void coil__stream_leave(struct coil_stream *stream);
 /* The stream behind a handle: -EINVAL, -COIL_ECLOSED, -COIL_EWRONGTHREAD. */
 int coil__stream_find(struct coil_stream *handle, struct coil_stream **ret_stream);
-/* The error to pass on when an operation of `self` on the stream returned rc < 0. */
-int coil__stream_error(const struct coil_stream *stream, const struct coil_task *self, int rc);
+/* Waits for an operation of `self` on the stream, which *place shows meanwhile. As coil__op_wait, but
+ * a stream that is closed meanwhile gives -COIL_ECLOSED, and a cancel or close that was there
+ * before ends it at once. Where the operation itself has not failed, op->result is -ECANCELED. */
+ssize_t coil__stream_op_wait(struct coil_stream *stream, struct coil_task *self, struct coil_op *op,
+                             struct coil_op **place, const char *what);
 
 /* stream_read.c: forgets what was received. */
 void coil__stream_drop_input(struct coil_stream *stream);

@@ -63,6 +63,18 @@ static int move_out(struct coil_stream *stream, size_t capacity)
     return 0;
 }
 
+/* Another stream needs the hot buffer. One that merely waits for bytes gets none of its own. */
+static int evict(struct coil_stream *stream)
+{
+    size_t size = buffered(stream);
+
+    if (size == 0) {
+        coil__stream_drop_input(stream);
+        return 0;
+    }
+    return move_out(stream, size < FIRST_CAPACITY ? FIRST_CAPACITY : size);
+}
+
 /* Makes the hot buffer this stream's, which has nothing buffered. */
 static int take_hot(struct coil_stream *stream)
 {
@@ -75,8 +87,7 @@ static int take_hot(struct coil_stream *stream)
         }
     }
     if (io->hot_user) {
-        size_t size = buffered(io->hot_user);
-        int rc = move_out(io->hot_user, size < FIRST_CAPACITY ? FIRST_CAPACITY : size);
+        int rc = evict(io->hot_user);
 
         if (rc < 0) {
             return rc;
@@ -111,15 +122,13 @@ static int make_room(struct coil_stream *stream)
 }
 
 /* Keeps what a receive has told about the connection. */
-static ssize_t note(struct coil_stream *stream, const struct coil_task *self, ssize_t count,
-                    size_t asked)
+static ssize_t note(struct coil_stream *stream, ssize_t count, size_t asked)
 {
     if (count > 0) {
         stream->is_drained = (size_t)count < asked;
     } else if (count == 0) {
         stream->is_at_eof = true;
-    } else if (!self->cancel && !stream->is_closing && count != -ENOMEM && count != -ENOBUFS &&
-               count != -EAGAIN) {
+    } else if (count != -ENOMEM && count != -ENOBUFS) {
         stream->read_error = (int)count;
     }
     return count;
@@ -134,16 +143,6 @@ static ssize_t attempt(struct coil_stream *stream, void *buf, size_t size)
     return backend->net->attempt(backend, &op);
 }
 
-static ssize_t run_op(struct coil_stream *stream, struct coil_task *self, struct coil_op *op)
-{
-    ssize_t rc;
-
-    stream->read_op = op;
-    rc = coil__op_wait(self, op, "stream read");
-    stream->read_op = NULL;
-    return rc < 0 ? coil__stream_error(stream, self, (int)rc) : rc;
-}
-
 /* Receives straight into the caller's memory. */
 static ssize_t receive(struct coil_stream *stream, struct coil_task *self, void *buf, size_t size)
 {
@@ -154,12 +153,13 @@ static ssize_t receive(struct coil_stream *stream, struct coil_task *self, void 
                          .flags_ = COIL__EXPECT_WAIT};
     ssize_t count = stream->is_drained ? -EAGAIN : attempt(stream, buf, size);
 
-    if (count == -EAGAIN) {
-        count = run_op(stream, self, &op);
-    } else {
+    if (count != -EAGAIN) {
+        note(stream, count, size);
         coil__spend(self);
+        return count;
     }
-    return note(stream, self, count, size);
+    count = coil__stream_op_wait(stream, self, &op, &stream->read_op, "stream read");
+    return op.result == -ECANCELED ? count : note(stream, count, size);
 }
 
 static int wait_readable(struct coil_stream *stream, struct coil_task *self)
@@ -167,8 +167,11 @@ static int wait_readable(struct coil_stream *stream, struct coil_task *self)
     struct coil_op op = {.kind_ = COIL__OP_POLL,
                          .fd_ = stream->fd,
                          .flags_ = POLLIN | POLLRDHUP | COIL__EXPECT_WAIT};
-    ssize_t rc = run_op(stream, self, &op);
+    ssize_t rc = coil__stream_op_wait(stream, self, &op, &stream->read_op, "stream read");
 
+    if (rc < 0 && op.result != -ECANCELED) {
+        note(stream, rc, 0);
+    }
     return rc < 0 ? (int)rc : 0;
 }
 
@@ -187,7 +190,7 @@ static ssize_t fill(struct coil_stream *stream, struct coil_task *self)
         if (count == -EAGAIN) {
             rc = wait_readable(stream, self);
             if (rc < 0) {
-                return note(stream, self, rc, 0);
+                return rc;
             }
         }
         rc = make_room(stream);
@@ -198,8 +201,9 @@ static ssize_t fill(struct coil_stream *stream, struct coil_task *self)
         count = attempt(stream, stream->in.data + stream->in.end, room);
         if (count != -EAGAIN) {
             stream->in.end += count > 0 ? (size_t)count : 0;
+            note(stream, count, room);
             coil__spend(self);
-            return note(stream, self, count, room);
+            return count;
         }
     }
 }
@@ -289,8 +293,8 @@ static ssize_t find(struct coil_stream *stream, struct coil_task *self, const vo
     size_t limit = max < stream->limit ? max : stream->limit;
 
     for (;;) {
-        const char *start = stream->in.data + stream->in.start;
         size_t size = buffered(stream);
+        const char *start = size > 0 ? stream->in.data + stream->in.start : "";
         size_t from = scanned >= sep_size ? scanned - sep_size + 1 : 0;
         const char *hit = size >= sep_size ? memmem(start + from, size - from, sep, sep_size) : NULL;
         ssize_t rc;
@@ -325,6 +329,7 @@ ssize_t coil_stream_read_until(struct coil_stream *handle, const void *sep, size
     if (rc > 0) {
         memcpy(buf, stream->in.data + stream->in.start, (size_t)rc);
         take(stream, (size_t)rc);
+        coil__spend(self);
     }
     return leave(stream, rc);
 }
@@ -346,6 +351,7 @@ ssize_t coil_stream_read_line(struct coil_stream *handle, char *buf, size_t size
         if (rc > 0) {
             memcpy(buf, stream->in.data + stream->in.start, (size_t)rc);
             take(stream, (size_t)rc);
+            coil__spend(self);
         }
         buf[rc] = '\0';
     }
@@ -366,6 +372,9 @@ ssize_t coil_stream_peek(struct coil_stream *handle, size_t min, const char **re
     }
     min = min > 0 ? min : 1;
     rc = 1;
+    if (buffered(stream) >= min) {
+        coil__spend(self); /* before anything is lent: it may suspend */
+    }
     while (rc > 0 && buffered(stream) < min) {
         rc = fill(stream, self);
     }
@@ -381,6 +390,9 @@ int coil_stream_consume(struct coil_stream *handle, size_t size)
     struct coil_stream *stream;
     int rc = coil__stream_find(handle, &stream);
 
+    if (rc == 0 && stream->reader) {
+        rc = -COIL_ECONCURRENT;
+    }
     if (rc < 0 || size > buffered(stream)) {
         return rc < 0 ? rc : -EINVAL;
     }

@@ -141,23 +141,31 @@ static void fail(struct coil_stream *stream, int error)
 {
     stream->write_error = error;
     coil__stream_drop_output(stream);
+    coil__stream_wake_writers(stream);
 }
 
-static void shut_down(struct coil_stream *stream)
+/* The end of the stream, once all that was written before it is sent. */
+static void send_eof(struct coil_stream *stream)
 {
     struct coil__backend *backend = stream->loop->backend;
+    int rc;
 
-    if (!stream->is_shut_down && stream->write_error == 0) {
-        stream->is_shut_down = true;
-        backend->net->shutdown(backend, stream->fd, SHUT_WR);
+    if (stream->is_shut_down || stream->write_error < 0 || stream->queued > 0 ||
+        stream->is_writing) {
+        return;
+    }
+    stream->is_shut_down = true;
+    rc = backend->net->shutdown(backend, stream->fd, SHUT_WR);
+    if (rc < 0) {
+        fail(stream, rc == -ENOTCONN ? -EPIPE : rc); /* the peer is gone */
     }
 }
 
 /* After the queue has become shorter, or has failed. */
 static void after_progress(struct coil_stream *stream)
 {
-    if (stream->has_eof_queued && stream->queued == 0) {
-        shut_down(stream);
+    if (stream->has_eof_queued) {
+        send_eof(stream);
     }
     if (!coil__list_is_empty(&stream->drainers)) {
         coil__stream_wake_writers(stream);
@@ -319,7 +327,9 @@ int coil__stream_wait_queued(struct coil_stream *stream, struct coil_task *self,
     int rc = state_error(stream);
 
     while (rc == 0 && stream->queued > threshold) {
-        rc = wait_in(&stream->drainers, self, threshold, "stream drain");
+        /* A cancel that came while the task was being woken would interrupt nothing any more. */
+        rc = self->cancel ? coil__cancel_error(self)
+                          : wait_in(&stream->drainers, self, threshold, "stream drain");
         rc = rc < 0 ? rc : state_error(stream);
     }
     return rc;
@@ -344,6 +354,9 @@ static void give_turn(struct coil_stream *stream)
 {
     if (coil__list_is_empty(&stream->turns)) {
         stream->is_writing = false;
+        if (COIL__UNLIKELY(stream->has_eof_queued)) {
+            send_eof(stream);
+        }
     } else {
         wake(COIL__CONTAINER(stream->turns.next, struct coil__stream_wait, link));
     }
@@ -363,8 +376,8 @@ static ssize_t send_direct(struct coil_stream *stream, struct coil_task *self, c
     ssize_t count = backend->net->attempt(backend, &op);
 
     if (count == -EAGAIN && may_wait) {
-        count = coil__op_wait(self, &op, "stream write");
-        if (count < 0 && self->cancel) {
+        count = coil__stream_op_wait(stream, self, &op, &stream->write_op, "stream write");
+        if (op.result == -ECANCELED) {
             return count;
         }
     }
@@ -395,7 +408,7 @@ static ssize_t write_some(struct coil_stream *stream, struct coil_task *self, co
         mark_dirty(stream);
         return (ssize_t)count;
     }
-    if (room > 0) {
+    if (room > 0 || is_lent) {
         return -ENOMEM;
     }
     return coil__stream_wait_queued(stream, self, stream->low_water);
@@ -409,8 +422,8 @@ static ssize_t write_all(struct coil_stream *stream, struct coil_task *self, con
 
     while (done < size) {
         rc = state_error(stream);
-        if (rc == 0 && self->cancel && done > 0) {
-            break;
+        if (rc == 0 && self->cancel) {
+            rc = coil__cancel_error(self);
         }
         rc = rc < 0 ? rc : write_some(stream, self, data + done, size - done);
         if (rc < 0) {
@@ -418,7 +431,39 @@ static ssize_t write_all(struct coil_stream *stream, struct coil_task *self, con
         }
         done += (size_t)rc;
     }
+    if (COIL__UNLIKELY(stream->queued > stream->high_water)) { /* lent data was taken in full */
+        coil__stream_wait_queued(stream, self, stream->low_water);
+    }
     return done > 0 ? (ssize_t)done : rc;
+}
+
+static ssize_t write_in_turn(struct coil_stream *stream, struct coil_task *self, const char *data,
+                             size_t size)
+{
+    ssize_t rc = take_turn(stream, self);
+
+    if (rc == 0) {
+        rc = write_all(stream, self, data, size);
+        give_turn(stream);
+        coil__spend(self);
+    }
+    return rc;
+}
+
+/* Lent data does not outlive the wait for the turn: a copy does. */
+static ssize_t write_lent_later(struct coil_stream *stream, struct coil_task *self,
+                                const char *data, size_t size)
+{
+    char *copy = coil__malloc(size);
+    ssize_t rc;
+
+    if (!copy) {
+        return -ENOMEM;
+    }
+    memcpy(copy, data, size);
+    rc = write_in_turn(stream, self, copy, size);
+    coil__free(copy);
+    return rc;
 }
 
 ssize_t coil_stream_write(struct coil_stream *handle, const void *buf, size_t size)
@@ -432,11 +477,10 @@ ssize_t coil_stream_write(struct coil_stream *handle, const void *buf, size_t si
         return rc;
     }
     rc = stream->has_eof_queued ? -COIL_ECLOSED : state_error(stream);
-    rc = rc < 0 ? rc : take_turn(stream, self);
     if (rc == 0) {
-        rc = write_all(stream, self, buf, size);
-        give_turn(stream);
-        coil__spend(self);
+        rc = COIL__UNLIKELY(stream->is_writing && size > 0 && coil__stream_is_in_hot(stream, buf))
+                 ? write_lent_later(stream, self, buf, size)
+                 : write_in_turn(stream, self, buf, size);
     }
     coil__stream_leave(stream);
     return rc;
@@ -481,10 +525,11 @@ int coil_stream_write_eof(struct coil_stream *handle)
     rc = state_error(stream);
     if (rc == 0 && !stream->has_eof_queued) {
         stream->has_eof_queued = true;
-        if (stream->queued == 0) {
-            shut_down(stream);
+        rc = take_turn(stream, self); /* writes that have begun go first */
+        if (rc == 0) {
+            give_turn(stream);
+            rc = coil__stream_wait_queued(stream, self, 0);
         }
-        rc = coil__stream_wait_queued(stream, self, 0);
     }
     coil__stream_leave(stream);
     return rc;

@@ -28,20 +28,20 @@ _Thread_local struct coil__thread coil__thread;
 int coil__no_task(void)
 {
     if (coil__thread.is_forked) {
-        return -COIL_EFORKED;
+        return coil__misuse(-COIL_EFORKED);
     }
-    return coil__thread.loop ? -COIL_ENOTASK : -COIL_ENOLOOP;
+    return coil__misuse(coil__thread.loop ? -COIL_ENOTASK : -COIL_ENOLOOP);
 }
 
 int coil__loop_check(const struct coil_loop *loop)
 {
     if (!loop) {
-        return -EINVAL;
+        return coil__misuse(-EINVAL);
     }
     if (COIL__UNLIKELY(loop->is_forked)) {
-        return -COIL_EFORKED;
+        return coil__misuse(-COIL_EFORKED);
     }
-    return loop->owner == &coil__thread ? 0 : -COIL_EWRONGTHREAD;
+    return COIL__LIKELY(loop->owner == &coil__thread) ? 0 : coil__misuse(-COIL_EWRONGTHREAD);
 }
 
 static void init_fields(struct coil_loop *loop, const struct coil_loop_options *options)

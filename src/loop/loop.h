@@ -163,6 +163,9 @@ void coil__inbox_drain(struct coil_loop *loop);
 /* Once per process: has fork() noticed. 0 or -ENOMEM. */
 int coil__fork_watch(void);
 
+/* Passes a misuse's error on; in debug mode it is reported as a sentence as well. */
+int coil__misuse(int rc);
+
 void coil__loop_report(struct coil_loop *loop, const struct coil_report *report);
 
 /* Op submission for callers that are known to be right: as coil_op_submit, but returns 1 when the

@@ -5,6 +5,8 @@
  */
 #include "loop/loop.h"
 
+#include "sys/environment.h"
+
 #include <stdio.h>
 
 static void print(const struct coil_report *report)
@@ -47,4 +49,20 @@ void coil__loop_report(struct coil_loop *loop, const struct coil_report *report)
     loop->in_error_handler = true;
     loop->error_handler(report, loop->error_handler_user);
     loop->in_error_handler = false;
+}
+
+int coil__misuse(int rc)
+{
+    struct coil_loop *loop = coil__thread.loop;
+    const struct coil_report report = {.message = "misuse of the library", .error = rc};
+
+    if (rc >= 0) {
+        return rc;
+    }
+    if (loop && loop->debug) {
+        coil__loop_report(loop, &report);
+    } else if (!loop && coil__environment_flag("COIL_DEBUG")) {
+        print(&report);
+    }
+    return rc;
 }

@@ -33,6 +33,7 @@ struct entry {
     bool is_used;             /* the heads are initialised */
     bool is_adopted;
     bool is_ready[2]; /* adopted: an edge came and no call has come up short since */
+    bool has_hung_up; /* adopted: the edge of the peer's end came: there will be no other one */
 };
 
 struct epoll {
@@ -166,7 +167,8 @@ static bool try_op(struct epoll *e, struct entry *entry, struct coil_op *op)
         return false;
     }
     if (moves_bytes && result > 0 && (size_t)result < op->size_) {
-        entry->is_ready[side_of(op)] = false; /* a short transfer: the next edge will tell */
+        /* A short transfer: the next edge will tell, if there is one to come. */
+        entry->is_ready[side_of(op)] = entry->has_hung_up;
     }
     op->result = result;
     return true;
@@ -247,9 +249,29 @@ static void epoll_cancel(struct coil__backend *backend, struct coil_op *op)
     finish_later(epoll_of(backend), op, -ECANCELED);
 }
 
+/* A read or write on a blocking descriptor may be made only if it is ready still: another operation
+ * may have been served since the kernel said so. */
+static bool could_block(const struct coil_op *op)
+{
+    struct coil_op poll = {
+        .kind_ = COIL__OP_POLL, .fd_ = op->fd_, .flags_ = (int)events_of(op)};
+
+    switch (op->kind_) {
+    case COIL__OP_READ:
+    case COIL__OP_WRITE:
+    case COIL__OP_READV:
+    case COIL__OP_WRITEV:
+        return coil__os_attempt(NULL, &poll) == -EAGAIN;
+    default:
+        return false;
+    }
+}
+
 /* Serves one side of a descriptor in order, as far as the calls succeed. */
 static void serve_side(struct epoll *e, struct entry *entry, int side, uint32_t events)
 {
+    bool is_first = true;
+
     COIL__LIST_FOREACH_SAFE(&entry->ops[side], link) {
         struct coil_op *op = op_of(link);
 
@@ -259,8 +281,9 @@ static void serve_side(struct epoll *e, struct entry *entry, int side, uint32_t 
             if (events & wanted) {
                 finish_later(e, op, (ssize_t)(events & wanted));
             }
-        } else if (try_op(e, entry, op)) {
+        } else if ((is_first || !could_block(op)) && try_op(e, entry, op)) {
             finish_later(e, op, op->result);
+            is_first = false;
         } else {
             break;
         }
@@ -276,6 +299,7 @@ static void dispatch(struct epoll *e, int fd, uint32_t events)
     }
     entry->is_ready[READ_SIDE] |= (events & READ_EVENTS) != 0;
     entry->is_ready[WRITE_SIDE] |= (events & WRITE_EVENTS) != 0;
+    entry->has_hung_up |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     entry->armed = 0;
     if (events & READ_EVENTS) {
         serve_side(e, entry, READ_SIDE, events);
@@ -387,6 +411,7 @@ static int epoll_adopt(struct coil__backend *backend, int fd)
         entry->is_adopted = true;
         entry->is_ready[READ_SIDE] = false;
         entry->is_ready[WRITE_SIDE] = false;
+        entry->has_hung_up = false;
     }
     return rc;
 }

@@ -41,6 +41,8 @@ static inline void coil__fiber_init(struct coil__fiber *fiber, char *low, size_t
     fiber->fake_stack = NULL;
     fiber->low = low;
     fiber->size = size;
+    /* A task that ended here left the marks of its last frames: they never returned. */
+    __asan_unpoison_memory_region(low, size);
 }
 
 static inline void coil__fiber_init_thread(struct coil__fiber *fiber)
@@ -86,6 +88,7 @@ static inline void coil__fiber_arrived(struct coil__fiber *self)
 
 struct coil__fiber {
     void *handle;
+    void *dead;     /* of the coroutine that ended by a switch to this one: to be destroyed */
     bool is_thread; /* the thread's own, not ours to destroy */
 };
 
@@ -94,19 +97,22 @@ static inline void coil__fiber_init(struct coil__fiber *fiber, char *low, size_t
     (void)low;
     (void)size;
     fiber->handle = __tsan_create_fiber(0);
+    fiber->dead = NULL;
     fiber->is_thread = false;
 }
 
 static inline void coil__fiber_init_thread(struct coil__fiber *fiber)
 {
     fiber->handle = __tsan_get_current_fiber();
+    fiber->dead = NULL;
     fiber->is_thread = true;
 }
 
 static inline void coil__fiber_deinit(struct coil__fiber *fiber)
 {
-    if (!fiber->is_thread) {
+    if (!fiber->is_thread && fiber->handle) {
         __tsan_destroy_fiber(fiber->handle);
+        fiber->handle = NULL;
     }
 }
 
@@ -117,16 +123,21 @@ static inline __attribute__((always_inline)) void coil__fiber_leave(struct coil_
     __tsan_switch_to_fiber(to->handle, 0);
 }
 
+/* A fiber cannot be destroyed while it runs: whoever comes next does it. */
 static inline __attribute__((always_inline)) void coil__fiber_finish(struct coil__fiber *from,
                                                                      struct coil__fiber *to)
 {
-    (void)from;
+    to->dead = from->handle;
+    from->handle = NULL;
     __tsan_switch_to_fiber(to->handle, 0);
 }
 
 static inline void coil__fiber_arrived(struct coil__fiber *self)
 {
-    (void)self;
+    if (self->dead) {
+        __tsan_destroy_fiber(self->dead);
+        self->dead = NULL;
+    }
 }
 
 #else

@@ -99,10 +99,20 @@ static ssize_t attempt_poll(const struct coil_op *op)
     return pollfd.revents & POLLNVAL ? -EBADF : pollfd.revents;
 }
 
+/* A blocking socket is made non-blocking for the time of the call. */
 static ssize_t attempt_connect(const struct coil_op *op)
 {
-    ssize_t rc = RETRY(connect(op->fd_, op->buf_, (socklen_t)op->size_));
+    int flags = fcntl(op->fd_, F_GETFL);
+    bool is_blocking = flags >= 0 && !(flags & O_NONBLOCK);
+    ssize_t rc;
 
+    if (is_blocking) {
+        fcntl(op->fd_, F_SETFL, flags | O_NONBLOCK);
+    }
+    rc = RETRY(connect(op->fd_, op->buf_, (socklen_t)op->size_));
+    if (is_blocking) {
+        fcntl(op->fd_, F_SETFL, flags);
+    }
     if (rc == -EINPROGRESS || rc == -EALREADY) {
         return -EAGAIN;
     }

@@ -31,12 +31,12 @@ int coil__task_check(struct coil_task *handle)
         return -ENOMEM;
     }
     if (!coil__thread.loop && coil__thread.is_forked) {
-        return -COIL_EFORKED;
+        return coil__misuse(-COIL_EFORKED);
     }
     if (task->state == COIL__TASK_FREE || (task->generation ^ bits) & (COIL__TASK_ALIGN - 1)) {
-        return -COIL_ESTALE;
+        return coil__misuse(-COIL_ESTALE);
     }
-    return task->loop->owner == &coil__thread ? 0 : -COIL_EWRONGTHREAD;
+    return task->loop->owner == &coil__thread ? 0 : coil__misuse(-COIL_EWRONGTHREAD);
 }
 
 int coil__task_find_owned(struct coil_task *handle, struct coil_task **ret_task)

@@ -24,7 +24,7 @@ from runner import Failed, check, check_equal, environment, run_all  # noqa: E40
 DOCUMENTS = ['README.md', 'docs/guide.md', 'docs/embedding.md']
 BACKENDS = ['uring', 'epoll', 'sim']
 TIME_LIMIT = 60
-FLAGS = ['-std=gnu11', '-O1', '-g', '-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter']
+FLAGS = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter']
 FRAGMENT = '''#include <coil.h>
 #include <errno.h>
 #include <stdio.h>

@@ -36,7 +36,7 @@ static struct {
     size_t capacity; /* a power of two */
     size_t count;
     size_t bytes;
-    bool enabled;
+    atomic_bool enabled; /* threads that a loop left behind may look at it at any time */
     bool trace;
 } set = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -141,7 +141,7 @@ static void record(void *ptr, size_t size)
     uint64_t number = 1 + atomic_fetch_add_explicit(&alloc_count, 1, memory_order_relaxed);
     struct block block = {.hidden = ~(uintptr_t)ptr, .size = size, .number = number};
 
-    if (!ptr || !set.enabled) {
+    if (!ptr || !atomic_load_explicit(&set.enabled, memory_order_relaxed)) {
         return;
     }
     if (set.trace) {
@@ -160,7 +160,7 @@ static void record(void *ptr, size_t size)
 /* Takes the block out, and moves those behind it up that would not be found any more. */
 static void forget(void *ptr)
 {
-    if (!ptr || !set.enabled) {
+    if (!ptr || !atomic_load_explicit(&set.enabled, memory_order_relaxed)) {
         return;
     }
     pthread_mutex_lock(&set.lock);
@@ -411,7 +411,7 @@ void leak_begin(bool trace)
     }
     set.count = 0;
     set.bytes = 0;
-    set.enabled = !HARNESS_TSAN;
+    atomic_store_explicit(&set.enabled, !HARNESS_TSAN, memory_order_relaxed);
     atomic_store(&mapped_bytes, 0);
     atomic_store(&bad_close, false);
 }
@@ -504,7 +504,7 @@ bool leak_end(void)
     if (!allowed.threads && !HARNESS_TSAN) {
         found |= report_threads();
     }
-    set.enabled = false;
+    atomic_store_explicit(&set.enabled, false, memory_order_relaxed);
     if (!allowed.fds) {
         for_each_number("/proc/self/fd", report_fd, &found);
     }

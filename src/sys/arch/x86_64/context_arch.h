@@ -6,7 +6,8 @@
  * these three words walks a suspended stack as if it were running.
  *
  * The switch is inlined and neither calls nor returns, so the return predictor stays in step with
- * the calls around it; it ends in an indirect jump that the branch predictor learns.
+ * the calls around it; it ends in an indirect jump that the branch predictor learns. The stack
+ * pointer is changed last of all: an unwinder is lost for no more than that jump.
  * MXCSR and the x87 control word belong to the thread, not to the task.
  */
 #ifndef COIL__SYS_CONTEXT_ARCH_H
@@ -66,10 +67,12 @@ static inline __attribute__((always_inline)) void coil__context_swap(struct coil
                      "movq %%rsp, 0(%%rdi)\n\t"
                      "movq %%rbp, 8(%%rdi)\n\t"
                      "movq %%rax, 16(%%rdi)\n\t"
-                     "movq 0(%%rsi), %%rsp\n\t"
-                     "movq 8(%%rsi), %%rbp\n\t"
+                     "movq 0(%%rsi), %%rax\n\t"
+                     "movq 16(%%rsi), %%rcx\n\t"
                      "movq %%rsi, %%rdi\n\t"
-                     "jmpq *16(%%rsi)\n\t"
+                     "movq 8(%%rsi), %%rbp\n\t"
+                     "movq %%rax, %%rsp\n\t"
+                     "jmpq *%%rcx\n\t"
                      "1:\tendbr64\n\t"
                      : "+D"(from), "+S"(to)
                      :
