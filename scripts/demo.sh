@@ -123,7 +123,7 @@ echo "$start $end" | awk '{ printf "in %.2f seconds, by one thread\n", ($2 - $1)
 
 start_server
 i=0
-while [ $i -lt $pages ]; do
+while [ $i -lt "$pages" ]; do
     echo "http://127.0.0.1:$port/page/$i"
     i=$((i + 1))
 done >"$work/urls"
@@ -137,7 +137,7 @@ fetch -1 >"$work/one" || { cat "$work/one"; fail "not all pages came"; }
 cat "$work/one"
 
 say "== The same $pages pages at once"
-fetch -j $pages >"$work/all" || { cat "$work/all"; fail "not all pages came"; }
+fetch -j "$pages" >"$work/all" || { cat "$work/all"; fail "not all pages came"; }
 cat "$work/all"
 
 seconds() {

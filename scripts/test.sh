@@ -55,8 +55,8 @@ run() {
         fi
         ;;
     valgrind)
-        stage valgrind build --no-suite tree --no-suite examples --wrapper "valgrind -q --error-exitcode=99 \
-            --leak-check=full --errors-for-leak-kinds=definite \
+        stage valgrind build --no-suite tree --no-suite examples --wrapper "valgrind -q \
+            --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
             --suppressions=$PWD/scripts/valgrind.supp"
         ;;
     torture)

@@ -18,7 +18,7 @@ struct coil__coro {
 static inline void coil__coro_init(struct coil__coro *coro, char *low, char *high,
                                    void (*entry)(struct coil__context *))
 {
-    coil__context_prepare(&coro->context, high, entry);
+    coil__context_prepare(&coro->context, low, high, entry);
     coil__fiber_init(&coro->fiber, low, (size_t)(high - low));
 }
 
@@ -32,6 +32,7 @@ static inline void coil__coro_deinit(struct coil__coro *coro)
 static inline void coil__coro_entered(struct coil__coro *self)
 {
     coil__fiber_arrived(&self->fiber);
+    coil__context_entered(&self->context);
 }
 
 /* Suspends `from`, the running one, and goes on with `to`. */
@@ -49,8 +50,7 @@ static inline __attribute__((always_inline, noreturn)) void
 coil__coro_finish(struct coil__coro *from, struct coil__coro *to)
 {
     coil__fiber_finish(&from->fiber, &to->fiber);
-    coil__context_swap(&from->context, &to->context);
-    __builtin_unreachable();
+    coil__context_finish(&from->context, &to->context);
 }
 
 #endif

@@ -326,6 +326,8 @@ int coil_uncancel(struct coil_task *handle)
     if (task->root.requests_ > 0 && --task->root.requests_ == 0) {
         task->root.error_ = 0;
         task->root.was_delivered_ = false;
+        task->root.origin_ = NULL;
+        task->root.reason_ = NULL;
         task->cancel = find_cancel(task);
     }
     return task->root.requests_;

@@ -296,7 +296,15 @@ static void set_name(struct coil_task *task, const char *name)
     task->name[size] = '\0';
 }
 
-/* Memory for a task with a stack of `size` bytes, `stack` and `generation` set; or NULL. */
+static void clear_root(struct coil_task *task)
+{
+    memset(&task->root, 0, sizeof task->root);
+    task->root.task_ = task;
+}
+
+/* Memory for a task with a stack of `size` bytes, or NULL. What is the same for every task that
+ * lives there is set once: stack, generation, loop, ready.run, scope, and a root scope that only
+ * a cancel changes. */
 static inline struct coil_task *allocate(struct coil_loop *loop, size_t size)
 {
     struct coil_task *task = loop->free_tasks;
@@ -312,10 +320,14 @@ static inline struct coil_task *allocate(struct coil_loop *loop, size_t size)
     }
     task = (struct coil_task *)(void *)(stack.high - sizeof *task);
     task->stack = stack;
+    task->loop = loop;
+    task->ready.run = coil__task_run;
+    task->scope = &task->root;
+    clear_root(task);
     return task;
 }
 
-/* Sets every field that is read before it is written; zeroing the whole struct would be the
+/* Sets every other field that is read before it is written; zeroing the whole struct would be the
  * greater part of creating a task. */
 static inline void init(struct coil_task *task, struct coil_loop *loop, coil_task_fn fn, void *arg)
 {
@@ -326,11 +338,9 @@ static inline void init(struct coil_task *task, struct coil_loop *loop, coil_tas
            offsetof(struct coil_task, waiters) - offsetof(struct coil_task, cancel));
     memset(&task->waiters, 0,
            offsetof(struct coil_task, name) + 1 - offsetof(struct coil_task, waiters));
-    memset(&task->root, 0, sizeof task->root);
-    task->ready.run = coil__task_run;
-    task->scope = &task->root;
-    task->root.task_ = task;
-    task->loop = loop;
+    if (COIL__UNLIKELY(task->root.error_ | task->root.requests_)) {
+        clear_root(task);
+    }
     task->fn = fn;
     task->arg = arg;
     task->state = COIL__TASK_NEW;

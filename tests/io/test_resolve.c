@@ -97,10 +97,11 @@ static void open_gate(int times)
 
 static void await_waiting(int count)
 {
-    while (atomic_load(&waiting) != count) {
+    for (int i = 0; i < 30000 && atomic_load(&waiting) != count; i++) {
         CHECK_OK(coil_yield());
         nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
     }
+    CHECK_INT(atomic_load(&waiting), ==, count);
 }
 
 /* What a thread that nobody waits for frees last. */
@@ -368,8 +369,8 @@ TASK_TEST(resolve_cancel_returns_at_once)
     CHECK_INT(atomic_load(&waiting), ==, 4);
     open_gate(4);
     await_waiting(0);
-    while (test_live_blocks() > blocks + 4) { /* the threads that were started meanwhile */
-        CHECK_OK(coil_yield());
+    for (int i = 0; i < 100000 && test_live_blocks() > blocks + 4; i++) {
+        CHECK_OK(coil_yield()); /* the threads that were started meanwhile count */
     }
     CHECK_OK(resolve_text("host", NULL, AF_INET, false, "192.0.2.1:0"));
     return 0;

@@ -54,10 +54,14 @@ static bool is_begun(struct step *step)
 /* Lets the other tasks and threads go on until the work has begun. */
 static void await_begin(struct step *step)
 {
-    while (!is_begun(step)) {
+    bool has_begun = is_begun(step);
+
+    for (int i = 0; i < 3000 && !has_begun; i++) {
         CHECK_OK(coil_yield());
         pause_ms(1);
+        has_begun = is_begun(step);
     }
+    CHECK(has_begun);
 }
 
 /* --- to_thread --- */
@@ -372,8 +376,12 @@ static int cancel_from_thread(void *arg)
     sem_t began;
 
     sem_init(&began, 0, 0);
-    CHECK_OK(coil_thread_call_start(loop, &call, sleep_long, &began));
-    sem_wait(&began);
+    if (coil_thread_call_start(loop, &call, sleep_long, &began) < 0) {
+        return -ENOMEM;
+    }
+    while (sem_trywait(&began) < 0 && coil_thread_call_wait(&call, COIL_MSEC) == -ETIMEDOUT) {
+        continue; /* until it has begun, or failed */
+    }
     CHECK_ERR(coil_thread_call_wait(&call, 0), -ETIMEDOUT);
     CHECK_ERR(coil_thread_call_wait(&call, 2 * COIL_MSEC), -ETIMEDOUT);
     CHECK(coil_thread_call_is_pending(&call));
@@ -410,6 +418,7 @@ COIL_TEST(thread_call_cancel)
 /* Calls that outlive the first task, or the loop. */
 struct late {
     pthread_t thread;
+    bool has_thread;
     struct coil_loop *loop;
     sem_t started;
     sem_t began;
@@ -427,13 +436,24 @@ static void *call_late(void *arg)
     return NULL;
 }
 
+static int join_late(struct late *late)
+{
+    if (late->has_thread) {
+        pthread_join(late->thread, NULL);
+    }
+    return late->rc;
+}
+
 static void start_late(struct late *late, struct coil_loop *loop)
 {
     late->loop = loop;
     sem_init(&late->started, 0, 0);
     sem_init(&late->began, 0, 0);
-    CHECK_INT(pthread_create(&late->thread, NULL, call_late, late), ==, 0);
-    sem_wait(&late->started);
+    late->has_thread = pthread_create(&late->thread, NULL, call_late, late) == 0;
+    CHECK(late->has_thread);
+    if (late->has_thread) {
+        sem_wait(&late->started);
+    }
 }
 
 static int main_ends_early(void *arg)
@@ -441,8 +461,9 @@ static int main_ends_early(void *arg)
     struct late *late = arg;
 
     start_late(&late[0], coil_loop_current());
-    while (sem_trywait(&late[0].began) < 0) {
+    for (int i = 0; i < 3000 && sem_trywait(&late[0].began) < 0; i++) {
         CHECK_OK(coil_yield());
+        pause_ms(1);
     }
     start_late(&late[1], coil_loop_current()); /* perhaps not even begun */
     return 0;
@@ -450,25 +471,23 @@ static int main_ends_early(void *arg)
 
 COIL_TEST(thread_call_ends_with_the_loop)
 {
-    struct late late[2];
+    struct late late[2] = {0};
 
     CHECK_OK(coil_run(main_ends_early, late));
-    pthread_join(late[0].thread, NULL);
-    pthread_join(late[1].thread, NULL);
-    CHECK_ERR(late[0].rc, -ECANCELED);
+    CHECK_ERR(join_late(&late[0]), -ECANCELED);
+    join_late(&late[1]);
     CHECK(late[1].rc == -ECANCELED || late[1].rc == -COIL_ECLOSED);
 }
 
 COIL_TEST(thread_call_to_a_loop_that_never_runs)
 {
     struct coil_loop *loop;
-    struct late late;
+    struct late late = {0};
 
     CHECK_OK(coil_loop_new(NULL, &loop));
     start_late(&late, loop);
     CHECK_OK(coil_loop_free(loop));
-    pthread_join(late.thread, NULL);
-    CHECK_ERR(late.rc, -COIL_ECLOSED);
+    CHECK_ERR(join_late(&late), -COIL_ECLOSED);
 }
 
 static int cancel_myself(void *arg)

@@ -20,13 +20,23 @@ extern const char coil__context_root[];
 /* Sets the return address to the root and enters the function found in fp. */
 extern const char coil__context_enter[];
 
-static inline void coil__context_prepare(struct coil__context *context, char *high,
+static inline void coil__context_prepare(struct coil__context *context, char *low, char *high,
                                          void (*entry)(struct coil__context *))
 {
+    (void)low;
     context->sp = (void *)((uintptr_t)high & ~(uintptr_t)15);
     context->fp = (void *)(uintptr_t)entry;
     context->pc = (void *)(uintptr_t)coil__context_enter;
 }
+
+/* What a build with SVE may keep in registers besides; the vectors are those named v. */
+#if defined(__ARM_FEATURE_SVE)
+#define COIL__CONTEXT_CLOBBERS_SVE                                                                 \
+    , "p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12", "p13",      \
+        "p14", "p15", "ffr"
+#else
+#define COIL__CONTEXT_CLOBBERS_SVE
+#endif
 
 static inline __attribute__((always_inline)) void coil__context_swap(struct coil__context *from,
                                                                      struct coil__context *to)
@@ -51,7 +61,19 @@ static inline __attribute__((always_inline)) void coil__context_swap(struct coil
                        "x26", "x27", "x28", "x30", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7",
                        "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18",
                        "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29",
-                       "v30", "v31", "cc", "memory");
+                       "v30", "v31", "cc", "memory" COIL__CONTEXT_CLOBBERS_SVE);
+}
+
+static inline void coil__context_entered(struct coil__context *self)
+{
+    (void)self;
+}
+
+static inline __attribute__((always_inline, noreturn)) void
+coil__context_finish(struct coil__context *from, struct coil__context *to)
+{
+    coil__context_swap(from, to);
+    __builtin_unreachable();
 }
 
 #endif

@@ -9,8 +9,8 @@ static void enter(unsigned high, unsigned low)
     context->entry(context);
 }
 
-void coil__context_prepare_at(struct coil__context *context, char *low, char *high,
-                              void (*entry)(struct coil__context *))
+void coil__context_prepare(struct coil__context *context, char *low, char *high,
+                           void (*entry)(struct coil__context *))
 {
     uint64_t bits = (uintptr_t)context;
 

@@ -12,19 +12,24 @@ struct coil__context {
     void (*entry)(struct coil__context *);
 };
 
-void coil__context_prepare_at(struct coil__context *context, char *low, char *high,
-                              void (*entry)(struct coil__context *));
-
-static inline void coil__context_prepare(struct coil__context *context, char *high,
-                                         void (*entry)(struct coil__context *))
-{
-    /* makecontext wants a low end; it only uses low + size, the high end. */
-    coil__context_prepare_at(context, high - 8192, high, entry);
-}
+void coil__context_prepare(struct coil__context *context, char *low, char *high,
+                           void (*entry)(struct coil__context *));
 
 static inline void coil__context_swap(struct coil__context *from, struct coil__context *to)
 {
     swapcontext(&from->uc, &to->uc);
+}
+
+static inline void coil__context_entered(struct coil__context *self)
+{
+    (void)self;
+}
+
+static inline __attribute__((always_inline, noreturn)) void
+coil__context_finish(struct coil__context *from, struct coil__context *to)
+{
+    coil__context_swap(from, to);
+    __builtin_unreachable();
 }
 
 #endif

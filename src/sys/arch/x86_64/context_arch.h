@@ -21,22 +21,63 @@ struct coil__context {
     void *bp;
     void *pc;
 #if defined(__CET__) && (__CET__ & 2)
-    uint64_t ssp;          /* shadow stack pointer; 0: never ran yet, or shadow stacks are off */
-    void *shadow_low;      /* the shadow stack's memory, NULL for a thread's own */
+    uint64_t ssp;       /* the token of the shadow stack; 0: never ran, or shadow stacks are off */
+    void *shadow_low;   /* its memory; NULL: none yet, or a thread's own */
     size_t shadow_size;
+    void *ended_low;    /* that of a context that has ended, to be unmapped on arrival, or NULL */
+    size_t ended_size;
 #endif
 };
 
 /* Where the first frame of every context returns to, for unwinders: it has no caller. */
 extern const char coil__context_root[];
 
+/* What a build with AVX-512 may keep in registers besides. */
+#if defined(__AVX512F__)
+#define COIL__CONTEXT_CLOBBERS_512                                                                 \
+    , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25",    \
+        "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6",  \
+        "k7"
+#else
+#define COIL__CONTEXT_CLOBBERS_512
+#endif
+
 #define COIL__CONTEXT_CLOBBERS                                                                     \
     "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0",      \
         "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",  \
-        "xmm12", "xmm13", "xmm14", "xmm15", "cc", "memory"
+        "xmm12", "xmm13", "xmm14", "xmm15", "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)",     \
+        "st(6)", "st(7)", "cc", "memory" COIL__CONTEXT_CLOBBERS_512
 
-/* Room for a call's return address below a 16-byte boundary; see coil__context_init. */
-static inline void coil__context_prepare(struct coil__context *context, char *high,
+#if defined(__CET__) && (__CET__ & 2)
+#include "context_shadow.h"
+#else
+static inline void coil__shadow_prepare(struct coil__context *context, size_t stack_size)
+{
+    (void)context;
+    (void)stack_size;
+}
+
+static inline void coil__shadow_before(struct coil__context *from, struct coil__context *to)
+{
+    (void)from;
+    (void)to;
+}
+
+static inline void coil__shadow_after(struct coil__context *self)
+{
+    (void)self;
+}
+
+static inline void coil__shadow_finish(struct coil__context *from, struct coil__context *to)
+{
+    (void)from;
+    (void)to;
+}
+#endif
+
+/* The entry function is entered as if the root had called it: its return address lies right below
+ * a 16-byte boundary. */
+static inline void coil__context_prepare(struct coil__context *context, char *low, char *high,
                                          void (*entry)(struct coil__context *))
 {
     void **slot = (void **)((uintptr_t)high & ~(uintptr_t)15) - 1;
@@ -45,17 +86,8 @@ static inline void coil__context_prepare(struct coil__context *context, char *hi
     context->sp = slot;
     context->bp = NULL;
     context->pc = (void *)(uintptr_t)entry;
+    coil__shadow_prepare(context, (size_t)(high - low));
 }
-
-#if defined(__CET__) && (__CET__ & 2)
-#include "context_shadow.h"
-#else
-static inline void coil__shadow_before(struct coil__context *from, struct coil__context *to)
-{
-    (void)from;
-    (void)to;
-}
-#endif
 
 /* Saves the running context in `from` and goes on with `to`. A context that runs for the first
  * time enters its function with `to` as the argument. */
@@ -77,6 +109,22 @@ static inline __attribute__((always_inline)) void coil__context_swap(struct coil
                      : "+D"(from), "+S"(to)
                      :
                      : COIL__CONTEXT_CLOBBERS);
+    coil__shadow_after(from); /* the same as before, in rdi: who switches back says so */
+}
+
+/* The first thing a context does. */
+static inline void coil__context_entered(struct coil__context *self)
+{
+    coil__shadow_after(self);
+}
+
+/* Goes on with `to`; `from` never runs again. */
+static inline __attribute__((always_inline, noreturn)) void
+coil__context_finish(struct coil__context *from, struct coil__context *to)
+{
+    coil__shadow_finish(from, to);
+    coil__context_swap(from, to);
+    __builtin_unreachable();
 }
 
 #endif
