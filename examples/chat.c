@@ -272,9 +272,14 @@ static int amain(void *arg)
 
 int main(int argc, char **argv)
 {
-    uint16_t port = (uint16_t)(argc > 1 ? strtoul(argv[1], NULL, 10) : 7001);
+    long number = argc > 1 ? strtol(argv[1], NULL, 10) : 7001;
+    uint16_t port = (uint16_t)number;
     int rc;
 
+    if (number < 1 || number > 65535) {
+        fprintf(stderr, "usage: chat [PORT]\n");
+        return 2;
+    }
     setvbuf(stdout, NULL, _IOLBF, 0); /* a line at a time, also into a file */
     rc = coil_run(amain, &port);
     if (rc < 0 && rc != -EINTR) {

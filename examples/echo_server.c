@@ -42,9 +42,15 @@ static int amain(void *arg)
 
 int main(int argc, char **argv)
 {
-    uint16_t port = (uint16_t)(argc > 1 ? strtoul(argv[1], NULL, 10) : 7000);
-    int rc = coil_run(amain, &port);
+    long number = argc > 1 ? strtol(argv[1], NULL, 10) : 7000;
+    uint16_t port = (uint16_t)number;
+    int rc;
 
+    if (number < 1 || number > 65535) {
+        fprintf(stderr, "usage: echo_server [PORT]\n");
+        return 2;
+    }
+    rc = coil_run(amain, &port);
     if (rc < 0 && rc != -EINTR) {
         fprintf(stderr, "echo_server: %s\n", coil_strerror(rc));
         return 1;

@@ -64,7 +64,10 @@ static inline int check(struct coil_channel *channel, const void *item)
                        (!item && channel->item_size_ > 0))) {
         return -EINVAL;
     }
-    return COIL__LIKELY(channel->loop_ == coil__thread.loop && channel->loop_) ? 0 : bind_to_loop(channel);
+    if (COIL__LIKELY(channel->loop_ == coil__thread.loop && channel->loop_)) {
+        return 0;
+    }
+    return bind_to_loop(channel);
 }
 
 /* Takes the first turn out; its task goes on with rc. */
@@ -105,8 +108,8 @@ static char *slot(const struct coil_channel *channel, size_t index)
 {
     size_t at = channel->first_ + index;
 
-    return channel->items_ + (at < channel->capacity_ ? at : at - channel->capacity_) *
-                                 channel->item_size_;
+    return channel->items_ +
+           (at < channel->capacity_ ? at : at - channel->capacity_) * channel->item_size_;
 }
 
 /* Hands the item over if that is possible now: 0, -EAGAIN, -COIL_ECLOSED. */

@@ -13,8 +13,7 @@
 static void call_soon(struct coil_future *future)
 {
     while (future->callbacks_.next && !coil__list_is_empty(&future->callbacks_)) {
-        coil__handle_release(
-            COIL__CONTAINER(future->callbacks_.next, struct coil_handle, link_));
+        coil__handle_release(COIL__CONTAINER(future->callbacks_.next, struct coil_handle, link_));
     }
 }
 

@@ -14,8 +14,8 @@
 #include <errno.h>
 
 struct coil_as_completed_slot_ {
-    struct coil__waiter waiter;       /* in the task's list until it ends */
-    struct coil__list done_link;      /* in completed->done_ until it is returned */
+    struct coil__waiter waiter;  /* in the task's list until it ends */
+    struct coil__list done_link; /* in completed->done_ until it is returned */
     struct coil_as_completed *completed;
     struct coil_task *handle;
     size_t index;

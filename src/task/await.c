@@ -77,7 +77,8 @@ static void interrupt_await(struct coil_task *task, struct coil__wait *wait)
     abandon(COIL__CONTAINER(wait, struct coil__awaiter, wait));
 }
 
-static inline __attribute__((always_inline)) int wait_for_end(struct coil_task *self, struct coil_task *target, bool is_shielded)
+static inline __attribute__((always_inline)) int
+wait_for_end(struct coil_task *self, struct coil_task *target, bool is_shielded)
 {
     struct coil__awaiter awaiter;
 

@@ -1,7 +1,8 @@
 /* gather.c - waiting for all of many tasks.
  *
  * The gather owns its tasks: each tells it of its end, and nothing is allocated. A handle that
- * stands there twice is one task: its later places are answered from its first. When an error ends the wait early, the tasks that still run are detached, quietly.
+ * stands there twice is one task: its later places are answered from its first. When an error ends
+ * the wait early, the tasks that still run are detached, quietly.
  */
 #include "task/task.h"
 

@@ -51,10 +51,9 @@ static void start_next(struct race *race, coil_task_fn fn, char *item, int64_t d
     race->is_due = false;
     rc = coil__crew_start(&race->crew, fn, item, index);
     if (rc == 0) {
-        rc = coil__timer_arm(loop, &race->timer,
-                             delay_ns == COIL_NEVER
-                                 ? COIL_NEVER
-                                 : coil__time_after(coil_loop_now(loop), delay_ns));
+        rc = coil__timer_arm(
+            loop, &race->timer,
+            delay_ns == COIL_NEVER ? COIL_NEVER : coil__time_after(coil_loop_now(loop), delay_ns));
         race->is_due = rc < 0; /* without a timer the next one cannot wait */
     } else {
         ended(&race->crew, index, rc);

@@ -348,5 +348,13 @@ def test_port_in_use():
             check_equal(done.stderr, name + ': Address already in use\n')
 
 
+def test_ports_that_are_none():
+    for name in 'chat', 'echo_server':
+        for port in '0', '-1', '65536', 'http', '':
+            done = subprocess.run([os.path.join(BUILD, 'examples', name), port],
+                                  capture_output=True, text=True, timeout=LIMIT, check=False)
+            check_equal((done.returncode, done.stderr), (2, 'usage: %s [PORT]\n' % name))
+
+
 if __name__ == '__main__':
     sys.exit(run_all(tests_of(globals(), sys.argv[2:])))

@@ -364,7 +364,7 @@ COIL_TEST(op_misuse_is_named)
     CHECK_ERR(coil_op_submit(loop, &op.op, NULL), -EINVAL);
     submit(loop, &op);
     CHECK_ERR(coil_op_submit(loop, &op.op, on_done), -EINVAL); /* already submitted */
-    coil_op_send(&op.op, fds[1], "no", 2, 0); /* must not touch it */
+    coil_op_send(&op.op, fds[1], "no", 2, 0);                  /* must not touch it */
     CHECK_OK(coil_op_cancel(&op.op));
     CHECK_ERR(finish(loop, &op), -ECANCELED);
     coil_op_recv(&op.op, fds[0], NULL, 10, 0);

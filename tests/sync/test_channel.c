@@ -205,7 +205,7 @@ TASK_TEST(channel_serves_receivers_in_order)
         ends[i] = (struct end){.channel = &channel, .first = -1};
         tasks[i] = coil_create_task(receive_one, &ends[i]);
     }
-    coil_yield();
+    yield_times(1);
     for (int i = 0; i < 4; i++) {
         CHECK_OK(coil_channel_send(&channel, &i));
     }
@@ -227,7 +227,7 @@ TASK_TEST(channel_lets_nobody_push_in)
 
     CHECK_OK(coil_channel_init(&channel, sizeof(int), 1));
     task = coil_create_task(receive_one, &early);
-    coil_yield();
+    yield_times(1);
     CHECK_OK(coil_channel_try_send(&channel, &number));
     CHECK_ERR(coil_channel_try_recv(&channel, &number), -EAGAIN); /* it is the early one's */
     CHECK_OK(coil_await(task));
@@ -246,7 +246,7 @@ TASK_TEST(channel_lets_no_sender_push_in)
     CHECK_OK(coil_channel_init(&channel, sizeof(int), 1));
     CHECK_OK(coil_channel_try_send(&channel, &number));
     task = coil_create_task(send_one, &waiting);
-    coil_yield();
+    yield_times(1);
     CHECK_OK(coil_channel_try_recv(&channel, &number));
     CHECK_INT(number, ==, 1);
     CHECK_ERR(coil_channel_try_send(&channel, &number), -EAGAIN); /* the room is taken */
@@ -313,7 +313,7 @@ TASK_TEST(channel_close_wakes_who_waits)
     CHECK_OK(coil_channel_init(&empty, sizeof(int), 3));
     tasks[0] = coil_create_task(send_one, &sender);
     tasks[1] = coil_create_task(receive_one, &receiver);
-    coil_yield();
+    yield_times(1);
     CHECK_OK(coil_channel_close(&full));
     coil_channel_deinit(&empty); /* closes as well */
     coil_channel_deinit(&full);
@@ -336,7 +336,7 @@ TASK_TEST(channel_receiver_cancelled_takes_nothing)
     CHECK_OK(coil_channel_init(&channel, sizeof(int), 0));
     tasks[0] = coil_create_task(receive_one, &ends[0]);
     tasks[1] = coil_create_task(receive_one, &ends[1]);
-    coil_yield();
+    yield_times(1);
     coil_cancel(tasks[0]);
     CHECK_OK(coil_channel_send(&channel, &number)); /* the next one gets it */
     CHECK_ERR(coil_await(tasks[0]), -ECANCELED);
@@ -356,7 +356,7 @@ TASK_TEST(channel_receiver_cancelled_too_late)
 
     CHECK_OK(coil_channel_init(&channel, sizeof(int), 0));
     task = coil_create_task(receive_one, &end);
-    coil_yield();
+    yield_times(1);
     CHECK_OK(coil_channel_send(&channel, &number));
     coil_cancel(task);
     CHECK_OK(coil_await(task));
@@ -375,7 +375,7 @@ TASK_TEST(channel_sender_cancelled_sends_nothing)
     CHECK_OK(coil_channel_init(&channel, sizeof(int), 0));
     tasks[0] = coil_create_task(send_one, &ends[0]);
     tasks[1] = coil_create_task(send_one, &ends[1]);
-    coil_yield();
+    yield_times(1);
     coil_cancel(tasks[0]);
     CHECK_OK(coil_channel_recv(&channel, &number));
     CHECK_INT(number, ==, 2);
@@ -394,7 +394,7 @@ TASK_TEST(channel_sender_cancelled_too_late)
 
     CHECK_OK(coil_channel_init(&channel, sizeof(int), 0));
     task = coil_create_task(send_one, &end);
-    coil_yield();
+    yield_times(1);
     CHECK_OK(coil_channel_recv(&channel, &number));
     coil_cancel(task);
     CHECK_INT(number, ==, 8);

@@ -32,7 +32,7 @@ static void start(struct waiter *waiters, struct coil_task **tasks, int count,
         waiters[i] = (struct waiter){event, order, woken, i, -1};
         tasks[i] = coil_create_task(wait_and_note, &waiters[i]);
     }
-    coil_yield();
+    yield_times(1);
 }
 
 TASK_TEST(event_wakes_all_in_order)
@@ -48,7 +48,7 @@ TASK_TEST(event_wakes_all_in_order)
     CHECK_OK(coil_event_set(&event));
     CHECK_OK(coil_event_set(&event));
     CHECK_INT(count, ==, 0);
-    coil_yield();
+    yield_times(1);
     CHECK_INT(count, ==, 5);
     for (int i = 0; i < 5; i++) {
         CHECK_INT(order[i], ==, i);
@@ -85,7 +85,7 @@ TASK_TEST(event_cleared_before_the_waiters_run)
     CHECK_OK(coil_event_set(&event));
     CHECK_OK(coil_event_clear(&event));
     memset(&event, 0xff, sizeof event);
-    coil_yield();
+    yield_times(1);
     CHECK_INT(count, ==, 3);
     return coil_gather(tasks, 3, NULL);
 }

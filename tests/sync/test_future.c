@@ -45,7 +45,7 @@ TASK_TEST(future_wakes_all_waiters)
     for (int i = 0; i < 4; i++) {
         tasks[i] = coil_create_task(wait_for_it, &future);
     }
-    coil_yield();
+    yield_times(1);
     CHECK_OK(coil_future_set(&future, 42));
     memset(&future, 0, sizeof future); /* they have it already */
     CHECK_OK(coil_gather(tasks, 4, results));
@@ -60,7 +60,7 @@ TASK_TEST(future_carries_errors)
     struct coil_future future = {0};
     struct coil_task *task = coil_create_task(wait_for_it, &future);
 
-    coil_yield();
+    yield_times(1);
     CHECK_OK(coil_future_set(&future, -EPIPE));
     CHECK_ERR(coil_await(task), -EPIPE);
     return 0;
@@ -71,7 +71,7 @@ TASK_TEST(future_cancelled)
     struct coil_future future = {0};
     struct coil_task *task = coil_create_task(wait_for_it, &future);
 
-    coil_yield();
+    yield_times(1);
     CHECK_OK(coil_future_cancel(&future));
     CHECK_ERR(coil_await(task), -ECANCELED);
     CHECK_ERR(coil_future_result(&future), -ECANCELED);
@@ -86,7 +86,7 @@ TASK_TEST(future_waiter_cancelled)
     struct coil_task *a = coil_create_task(wait_for_it, &future);
     struct coil_task *b = coil_create_task(wait_for_it, &future);
 
-    coil_yield();
+    yield_times(1);
     coil_cancel(a);
     CHECK_ERR(coil_await(a), -ECANCELED);
     CHECK(!coil_future_is_done(&future));
@@ -104,7 +104,7 @@ TASK_TEST(future_set_before_the_cancel)
     struct coil_future future = {0};
     struct coil_task *task = coil_create_task(wait_for_it, &future);
 
-    coil_yield();
+    yield_times(1);
     CHECK_OK(coil_future_set(&future, 7));
     coil_cancel(task);
     CHECK_INT(coil_await(task), ==, 7);
@@ -121,16 +121,16 @@ TASK_TEST(future_callbacks_come_later)
     CHECK_OK(coil_future_on_done(&future, &handles[0], count_call, &calls));
     CHECK(coil_handle_is_pending(&handles[0]));
     CHECK_ERR(coil_future_on_done(&future, &handles[0], count_call, &calls), -EINVAL);
-    coil_yield();
+    yield_times(1);
     CHECK_INT(calls, ==, 0);
     CHECK_OK(coil_future_set(&future, 0));
     CHECK_INT(calls, ==, 0);
-    coil_yield();
+    yield_times(1);
     CHECK_INT(calls, ==, 1);
     CHECK(!coil_handle_is_pending(&handles[0]));
     CHECK_OK(coil_future_on_done(&future, &handles[1], count_call, &calls)); /* done already */
     CHECK_INT(calls, ==, 1);
-    coil_yield();
+    yield_times(1);
     CHECK_INT(calls, ==, 2);
     return 0;
 }
@@ -162,7 +162,7 @@ TASK_TEST(future_callbacks_keep_their_order)
     CHECK_OK(coil_future_on_done(&future, &handles[0], note_first, NULL));
     CHECK_OK(coil_future_on_done(&future, &handles[1], note_second, NULL));
     CHECK_OK(coil_future_cancel(&future));
-    coil_yield();
+    yield_times(1);
     CHECK_INT(order.count, ==, 2);
     CHECK_INT(order.numbers[0], ==, 1);
     CHECK_INT(order.numbers[1], ==, 2);

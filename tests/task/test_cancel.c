@@ -6,461 +6,10 @@
  * The victim goes to its place and notes what the call returned, and what the next one did. The
  * first task of the loop waits until it is there, and then lets the cause happen.
  */
-#include "in_task.h"
+#include "cancel_places.h"
 
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-enum { RESULT = 77, UNTOUCHED = 1 };
-
-struct place;
-struct cause;
-
-struct trial {
-    const struct place *place;
-    const struct cause *cause;
-    struct coil_task *victim;
-    struct coil_scope scope; /* the victim's, for causes that need one */
-    atomic_bool is_there;
-    atomic_bool has_happened;
-    atomic_bool is_occupied; /* the only thread */
-    bool has_run;
-    int child_rcs[3];
-    int rc;         /* what the call returned */
-    int next_rc;    /* and the one after it */
-    int between_rc; /* after the inner scope, inside the outer one */
-    int close_rc;   /* the scope's */
-    int after_rc;   /* after all scopes */
-    char reason[80];
-};
-
-static struct trial trial;
-
-struct place {
-    int row;
-    int (*go)(struct trial *t);
-    int gives; /* what the call returns in spite of all; -1: the reason */
-};
-
-struct cause {
-    int row;
-    int error;
-    int scopes; /* that the victim opens around its place */
-    coil_task_fn play;
-    bool is_interrupt; /* the victim is the first task */
-    bool ends_all;     /* it reaches not only the victim */
-};
-
-/* --- small parts --- */
-
-static int note_forever(void *arg)
-{
-    int *rc = arg;
-
-    *rc = coil_sleep(COIL_NEVER);
-    return *rc;
-}
-
-static int be_stubborn(void *arg)
-{
-    (void)arg;
-    coil_sleep(COIL_NEVER);
-    return RESULT;
-}
-
-static int await_it(void *arg)
-{
-    return coil_await(*(struct coil_task **)arg);
-}
-
-static struct coil_task *child(struct trial *t, int number)
-{
-    return coil_create_task(note_forever, &t->child_rcs[number]);
-}
-
-static void end(struct coil_task *task)
-{
-    coil_cancel(task);
-    coil_shield {
-        coil_await(task);
-    }
-}
-
-/* --- where the task stands --- */
-
-static int in_yield(struct trial *t)
-{
-    int rc;
-
-    t->is_there = true;
-    while ((rc = coil_yield()) == 0) {
-    }
-    return rc;
-}
-
-static int in_sleep(struct trial *t)
-{
-    int64_t before = coil_now();
-    int rc;
-
-    t->is_there = true;
-    rc = coil_sleep(COIL_MINUTE);
-    CHECK_INT(coil_now() - before, <, COIL_MINUTE);
-    return rc;
-}
-
-static int in_await(struct trial *t)
-{
-    struct coil_task *task = child(t, 0);
-    int rc;
-
-    t->is_there = true;
-    rc = coil_await(task);
-    CHECK_ERR(t->child_rcs[0], -ECANCELED);
-    CHECK_ERR(coil_await(task), -COIL_ESTALE);
-    return rc;
-}
-
-static int in_shared_await(struct trial *t)
-{
-    struct coil_task *task = child(t, 0);
-    struct coil_task *other = coil_create_task(await_it, &task);
-    int rc;
-
-    yield_times(2);
-    t->is_there = true;
-    rc = coil_await(task);
-    if (!t->cause->ends_all) {
-        CHECK(!coil_task_is_done(task));
-        CHECK_INT(coil_cancelling(task), ==, 0);
-    }
-    end(other);
-    return rc;
-}
-
-static int in_shielded_await(struct trial *t)
-{
-    struct coil_task *task = child(t, 0);
-    int rc;
-
-    t->is_there = true;
-    rc = coil_await_shielded(task);
-    if (!t->cause->ends_all) {
-        CHECK_INT(coil_cancelling(task), ==, 0);
-        CHECK_ERR(coil_detach(task), -COIL_ESTALE);
-    }
-    coil_cancel(task);
-    return rc;
-}
-
-static int in_await_of_a_stubborn_task(struct trial *t)
-{
-    struct coil_task *task = coil_create_task(be_stubborn, NULL);
-
-    t->is_there = true;
-    return coil_await(task);
-}
-
-static int in_gather(struct trial *t)
-{
-    struct coil_task *tasks[2] = {child(t, 0), child(t, 1)};
-    int rc;
-
-    t->is_there = true;
-    rc = coil_gather(tasks, 2, NULL);
-    CHECK_ERR(t->child_rcs[0], -ECANCELED);
-    CHECK_ERR(t->child_rcs[1], -ECANCELED);
-    CHECK_ERR(coil_await(tasks[1]), -COIL_ESTALE);
-    return rc;
-}
-
-static int in_wait(struct trial *t)
-{
-    struct coil_task *tasks[2] = {child(t, 0), child(t, 1)};
-    int rc;
-
-    t->is_there = true;
-    rc = (int)coil_wait(tasks, 2, COIL_ALL_COMPLETED, COIL_NEVER);
-    if (!t->cause->ends_all) {
-        CHECK_INT(coil_cancelling(tasks[0]), ==, 0);
-        CHECK_INT(coil_cancelling(tasks[1]), ==, 0);
-    }
-    end(tasks[0]);
-    end(tasks[1]);
-    return rc;
-}
-
-static int in_wait_for(struct trial *t)
-{
-    struct coil_task *task = child(t, 0);
-    int rc;
-
-    t->is_there = true;
-    rc = coil_wait_for(task, COIL_MINUTE);
-    CHECK_ERR(t->child_rcs[0], -ECANCELED);
-    return rc;
-}
-
-static int in_as_completed(struct trial *t)
-{
-    struct coil_task *tasks[2] = {child(t, 0), child(t, 1)};
-    struct coil_as_completed completed;
-    int rc;
-
-    CHECK_OK(coil_as_completed_open(&completed, tasks, 2));
-    t->is_there = true;
-    rc = (int)coil_as_completed_next(&completed, NULL);
-    coil_cancel(tasks[1]);
-    coil_shield {
-        CHECK_INT(coil_as_completed_next(&completed, NULL), >=, 0);
-    }
-    coil_as_completed_close(&completed);
-    end(tasks[0]);
-    end(tasks[1]);
-    return rc;
-}
-
-static int in_group_close(struct trial *t)
-{
-    struct coil_group group;
-    int rc;
-
-    CHECK_OK(coil_group_open(&group));
-    CHECK_OK(coil_group_spawn(&group, note_forever, &t->child_rcs[0]));
-    t->is_there = true;
-    rc = coil_group_close(&group);
-    CHECK_ERR(t->child_rcs[0], -ECANCELED);
-    return rc;
-}
-
-static int in_group_body(struct trial *t)
-{
-    struct coil_group group;
-    int rc;
-
-    CHECK_OK(coil_group_open(&group));
-    CHECK_OK(coil_group_spawn(&group, note_forever, &t->child_rcs[0]));
-    t->is_there = true;
-    rc = coil_sleep(COIL_MINUTE);
-    coil_shield {
-        yield_times(2);
-        CHECK_ERR(t->child_rcs[0], -ECANCELED); /* at once, not only at the close */
-    }
-    CHECK_ERR(coil_group_close(&group), rc);
-    return rc;
-}
-
-static int in_group_start(struct trial *t)
-{
-    struct coil_group group;
-    int rc;
-
-    CHECK_OK(coil_group_open(&group));
-    t->is_there = true;
-    rc = coil_group_start(&group, note_forever, &t->child_rcs[0]);
-    CHECK_ERR(t->child_rcs[0], -ECANCELED);
-    CHECK_ERR(coil_group_close(&group), rc);
-    return rc;
-}
-
-static int in_map(struct trial *t)
-{
-    int rc;
-
-    t->is_there = true;
-    rc = coil_map(note_forever, t->child_rcs, 3, sizeof(int), 2);
-    CHECK_ERR(t->child_rcs[0], -ECANCELED);
-    CHECK_ERR(t->child_rcs[1], -ECANCELED);
-    CHECK_INT(t->child_rcs[2], ==, UNTOUCHED);
-    return rc;
-}
-
-static int in_race(struct trial *t)
-{
-    int rc;
-
-    t->is_there = true;
-    rc = coil_staggered_race(note_forever, t->child_rcs, 3, sizeof(int), COIL_NEVER, NULL);
-    CHECK_ERR(t->child_rcs[0], -ECANCELED);
-    CHECK_INT(t->child_rcs[1], ==, UNTOUCHED);
-    return rc;
-}
-
-static int in_channel_recv(struct trial *t)
-{
-    struct coil_channel channel;
-    int number = 5;
-    int rc;
-
-    CHECK_OK(coil_channel_init(&channel, sizeof number, 1));
-    t->is_there = true;
-    rc = coil_channel_recv(&channel, &number);
-    CHECK_INT(number, ==, 5);
-    CHECK_OK(coil_channel_try_send(&channel, &number)); /* nobody is there to take it */
-    CHECK_INT(coil_channel_count(&channel), ==, 1);
-    coil_channel_deinit(&channel);
-    return rc;
-}
-
-static int in_channel_send(struct trial *t)
-{
-    struct coil_channel channel;
-    int number = 5;
-    int rc;
-
-    CHECK_OK(coil_channel_init(&channel, sizeof number, 0));
-    t->is_there = true;
-    rc = coil_channel_send(&channel, &number);
-    CHECK_ERR(coil_channel_try_recv(&channel, &number), -EAGAIN);
-    coil_channel_deinit(&channel);
-    return rc;
-}
-
-static int in_event_wait(struct trial *t)
-{
-    struct coil_event event = {0};
-    int rc;
-
-    t->is_there = true;
-    rc = coil_event_wait(&event);
-    CHECK(!coil_event_is_set(&event));
-    CHECK_OK(coil_event_set(&event));
-    return rc;
-}
-
-static int in_future_wait(struct trial *t)
-{
-    struct coil_future future = {0};
-    int rc;
-
-    t->is_there = true;
-    rc = coil_future_wait(&future);
-    CHECK(!coil_future_is_done(&future));
-    CHECK_OK(coil_future_set(&future, 1));
-    return rc;
-}
-
-static int in_recv(struct trial *t)
-{
-    char byte = 'a';
-    int fds[2];
-    int rc;
-
-    test_socket_pair(fds);
-    t->is_there = true;
-    rc = (int)coil_recv(fds[0], &byte, 1, 0);
-    CHECK_INT(byte, ==, 'a');
-    CHECK_INT(write(fds[1], "b", 1), ==, 1);
-    coil_shield {
-        CHECK_INT(coil_recv(fds[0], &byte, 1, 0), ==, 1);
-    }
-    CHECK_INT(byte, ==, 'b');
-    close(fds[0]);
-    close(fds[1]);
-    return rc;
-}
-
-static void wait_until(const atomic_bool *flag)
-{
-    for (int i = 0; !*flag && i < 10000; i++) {
-        usleep(200);
-    }
-}
-
-static int work(void *arg)
-{
-    struct trial *t = arg;
-
-    t->is_there = true;
-    wait_until(&t->has_happened);
-    return RESULT;
-}
-
-static int in_thread(struct trial *t)
-{
-    return coil_to_thread(work, t);
-}
-
-static int occupy(void *arg)
-{
-    struct trial *t = arg;
-
-    t->is_occupied = true;
-    wait_until(&t->has_happened);
-    return 0;
-}
-
-static int occupy_thread(void *arg)
-{
-    return coil_to_thread(occupy, arg);
-}
-
-static int never_work(void *arg)
-{
-    ((struct trial *)arg)->has_run = true;
-    return 0;
-}
-
-/* The loop has one thread only. */
-static int in_the_queue_for_a_thread(struct trial *t)
-{
-    struct coil_task *occupier = coil_create_task(occupy_thread, t);
-    int rc;
-
-    while (!t->is_occupied) {
-        CHECK_OK(coil_yield());
-    }
-    t->is_there = true;
-    rc = coil_to_thread(never_work, t);
-    CHECK(!t->has_run);
-    t->has_happened = true;
-    end(occupier);
-    CHECK(!t->has_run);
-    return rc;
-}
-
-static int in_shield(struct trial *t)
-{
-    coil_shield {
-        t->is_there = true;
-        while (!t->has_happened) {
-            CHECK_OK(coil_yield());
-        }
-        for (int i = 0; i < 5; i++) {
-            CHECK_OK(coil_sleep(10 * COIL_USEC));
-        }
-    }
-    return 0;
-}
-
-static const struct place places[] = {
-    {2, in_yield, -1},
-    {4, in_sleep, -1},
-    {5, in_await, -1},
-    {6, in_shared_await, -1},
-    {7, in_shielded_await, -1},
-    {8, in_await_of_a_stubborn_task, RESULT},
-    {9, in_gather, -1},
-    {10, in_wait, -1},
-    {11, in_wait_for, -1},
-    {12, in_as_completed, -1},
-    {13, in_group_close, -1},
-    {14, in_group_body, -1},
-    {15, in_group_start, -1},
-    {16, in_map, -1},
-    {17, in_race, -1},
-    {18, in_channel_recv, -1},
-    {19, in_channel_send, -1},
-    {20, in_event_wait, -1},
-    {21, in_future_wait, -1},
-    {22, in_recv, -1},
-    {23, in_thread, RESULT},
-    {24, in_the_queue_for_a_thread, -1},
-    {25, in_shield, 0},
-};
 
 /* --- the victim --- */
 
@@ -736,7 +285,7 @@ static void row_26(void)
     struct coil_event event = {0};
     struct coil_task *task = coil_create_task(wait_for_event, &event);
 
-    coil_yield();
+    yield_times(1);
     CHECK_OK(coil_event_set(&event));
     CHECK_INT(coil_cancel(task), ==, 1);
     CHECK_OK(coil_await(task));
@@ -746,7 +295,7 @@ static void row_27(void)
 {
     struct coil_task *task = coil_create_task(task_return, &(int){5});
 
-    coil_yield();
+    yield_times(1);
     CHECK_INT(coil_cancel(task), ==, 0);
     CHECK_INT(coil_cancelling(task), ==, 0);
     CHECK_INT(coil_await(task), ==, 5);
@@ -769,7 +318,7 @@ static void row_51(void)
     struct coil_scope scope;
     struct coil_task *task = coil_create_task(sleep_in_scope, &scope);
 
-    coil_yield();
+    yield_times(1);
     CHECK_OK(coil_scope_cancel(&scope)); /* as a deadline that passes now would do */
     CHECK_INT(coil_cancel(task), ==, 1);
     CHECK_ERR(coil_await(task), -ECANCELED);
@@ -790,7 +339,7 @@ static void row_52(void)
     int requests = 0;
     struct coil_task *task = coil_create_task(note_reason, &requests);
 
-    coil_yield();
+    yield_times(1);
     CHECK_INT(coil_cancel_because(task, "first"), ==, 1);
     CHECK_INT(coil_cancel_because(task, "second"), ==, 1);
     CHECK_INT(coil_uncancel(task), ==, 1);
@@ -812,7 +361,7 @@ static void row_53(void)
     int next_rc = 1;
     struct coil_task *task = coil_create_task(go_on, &next_rc);
 
-    coil_yield();
+    yield_times(1);
     CHECK_INT(coil_cancel(task), ==, 1);
     CHECK_INT(coil_uncancel(task), ==, 0);
     CHECK_ERR(coil_await(task), -ECANCELED);

@@ -90,7 +90,7 @@ TASK_TEST(gather_takes_duplicates)
     struct coil_task *tasks[6] = {ended, runs, ended, NULL, runs, NULL};
     int results[6] = {77, 77, 77, 77, 77, 77};
 
-    coil_yield();
+    yield_times(1);
     CHECK(coil_task_is_done(ended));
     CHECK_OK(coil_gather(tasks, 6, results));
     CHECK_INT(results[0], ==, 5);
@@ -154,7 +154,7 @@ TASK_TEST(gather_of_ended_tasks_in_a_cancelled_task)
     struct coil_task *self = coil_current_task();
     int result = 0;
 
-    coil_yield();
+    yield_times(1);
     coil_cancel(self);
     CHECK_OK(coil_gather(&task, 1, &result));
     CHECK_INT(result, ==, 3);
@@ -312,7 +312,7 @@ TASK_TEST(wait_for_no_time_never_starts)
     CHECK(!cleanup.has_run);
     CHECK_ERR(coil_wait_for(coil_create_task(clean_up_slowly, &cleanup), -1), -ETIMEDOUT);
     CHECK(!cleanup.has_run);
-    coil_yield();
+    yield_times(1);
     CHECK_INT(coil_wait_for(ended, 0), ==, 4); /* it had ended */
     return 0;
 }
@@ -374,7 +374,7 @@ TASK_TEST(as_completed_of_ended_tasks_duplicates_and_null)
     struct coil_as_completed completed;
     int rc = 0;
 
-    coil_yield();
+    yield_times(1);
     CHECK_OK(coil_as_completed_open(&completed, tasks, 3));
     CHECK_INT(coil_as_completed_next(&completed, &rc), ==, 0);
     CHECK_ERR(rc, -EIO);
@@ -434,7 +434,7 @@ TASK_TEST(as_completed_misuse_is_named)
     task = coil_create_task(task_forever, NULL);
     CHECK_OK(coil_as_completed_open(&completed, &task, 1));
     waiter = coil_create_task(next_of, &completed);
-    coil_yield();
+    yield_times(1);
     CHECK_ERR(coil_as_completed_next(&completed, NULL), -COIL_ECONCURRENT);
     CHECK_OK(coil_await(coil_create_task(close_it, &completed)));
     CHECK_ERR(coil_await(waiter), -ENODATA);

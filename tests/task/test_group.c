@@ -8,7 +8,7 @@ static int cancel_it(void *arg)
 
 static int fail_later(void *arg)
 {
-    coil_yield();
+    yield_times(1);
     return *(int *)arg;
 }
 
@@ -106,7 +106,6 @@ TASK_TEST(group_failure_cancels_siblings_and_body)
     return 0;
 }
 
-
 static int fail_in_cleanup(void *arg)
 {
     coil_sleep(COIL_MINUTE);
@@ -146,7 +145,7 @@ TASK_TEST(group_reports_errors_beyond_its_room)
     for (int i = 0; i < COIL_GROUP_ERRORS + 3; i++) {
         CHECK_OK(coil_group_spawn(&group, fail_in_cleanup, &error));
     }
-    coil_yield();
+    yield_times(1);
     CHECK_OK(coil_group_fail(&group, -EIO));
     CHECK_ERR(coil_group_close(&group), -EIO);
     CHECK_INT(coil_group_error_count(&group), ==, COIL_GROUP_ERRORS + 4);
@@ -164,7 +163,7 @@ TASK_TEST(group_body_can_fail)
 
     CHECK_OK(coil_group_open(&group));
     CHECK_OK(coil_group_spawn(&group, note_cancel, &rc));
-    coil_yield();
+    yield_times(1);
     CHECK_ERR(coil_group_fail(&group, 0), -EINVAL);
     CHECK_OK(coil_group_fail(&group, -EPIPE));
     CHECK_ERR(coil_group_close(&group), -EPIPE);
@@ -183,7 +182,7 @@ TASK_TEST(group_cancelled_child_is_no_failure)
     CHECK_OK(coil_group_open(&group));
     CHECK_OK(coil_group_create_task(&group, NULL, task_forever, NULL, &child));
     CHECK_OK(coil_group_spawn(&group, add_one, &count));
-    coil_yield();
+    yield_times(1);
     CHECK_INT(coil_cancel(child), ==, 1);
     CHECK_ERR(coil_await(child), -COIL_ESTALE); /* the group's */
     CHECK_OK(coil_group_close(&group));
@@ -270,7 +269,7 @@ TASK_TEST(group_cancel_is_no_error)
 
     CHECK_OK(coil_group_open(&group));
     CHECK_OK(coil_group_spawn(&group, note_cancel, &rc));
-    coil_yield();
+    yield_times(1);
     CHECK_OK(coil_group_cancel(&group));
     CHECK_OK(coil_group_cancel(&group));
     CHECK_ERR(coil_sleep(1), -ECANCELED);
@@ -285,7 +284,7 @@ TASK_TEST(group_cancel_is_no_error)
 
 static int cancel_group(void *arg)
 {
-    coil_yield();
+    yield_times(1);
     return coil_group_cancel((struct coil_group *)arg);
 }
 
@@ -312,7 +311,7 @@ TASK_TEST(group_adopts_tasks)
     struct coil_task *runs = coil_create_task(add_one, &count);
     struct coil_task *late = coil_create_task(task_forever, NULL);
 
-    coil_yield();
+    yield_times(1);
     CHECK_OK(coil_group_open(&group));
     CHECK_OK(coil_group_adopt(&group, ended));
     CHECK_OK(coil_group_adopt(&group, runs));
@@ -323,7 +322,7 @@ TASK_TEST(group_adopts_tasks)
     CHECK_INT(count, ==, 1);
     CHECK_ERR(coil_group_adopt(&group, late), -COIL_ECLOSED); /* and it is cancelled */
     CHECK_INT(coil_cancelling(late), ==, 1);
-    coil_yield();
+    yield_times(1);
     CHECK(coil_task_is_done(late));
     return 0;
 }
@@ -333,7 +332,7 @@ TASK_TEST(group_adopts_a_failed_task)
     struct coil_task *failed = coil_create_task(task_return, &(int){-EIO});
     struct coil_group group;
 
-    coil_yield();
+    yield_times(1);
     CHECK_OK(coil_group_open(&group));
     CHECK_OK(coil_group_adopt(&group, failed));
     CHECK_ERR(coil_sleep(1), -ECANCELED);
@@ -355,7 +354,7 @@ TASK_TEST(group_does_not_adopt_its_body)
 {
     struct coil_task *task = coil_create_task(adopt_itself, NULL);
 
-    coil_yield();
+    yield_times(1);
     return coil_await(task);
 }
 
@@ -454,7 +453,7 @@ static int forget_close(void *arg)
     for (int i = 0; i < 3 && rc == 0; i++) {
         rc = coil_group_spawn(&group, note_cancel, (int *)arg + i);
     }
-    coil_yield();
+    yield_times(1);
     return rc < 0 ? rc : 9; /* no close */
 }
 

@@ -13,7 +13,7 @@ static int see_and_set(void *arg)
 {
     CHECK_PTR(coil_local_get(&first), ==, arg);
     CHECK_OK(coil_local_set(&first, &b));
-    coil_yield();
+    yield_times(1);
     CHECK_PTR(coil_local_get(&first), ==, &b);
     return 0;
 }
@@ -99,7 +99,7 @@ TASK_TEST(local_in_a_callback)
 
     CHECK_OK(coil_local_set(&first, &a));
     CHECK_OK(coil_call_soon(coil_loop_current(), &handle, see_nothing, &was_called));
-    coil_yield();
+    yield_times(1);
     CHECK(was_called);
     return 0;
 }

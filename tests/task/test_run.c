@@ -83,7 +83,7 @@ static int leave_some(void *arg)
         coil_detach(coil_create_task(clean_up, &leftovers[i]));
     }
     coil_create_task(clean_up, &leftovers[3]); /* never awaited */
-    coil_yield();
+    yield_times(1);
     return 2;
 }
 
@@ -138,7 +138,7 @@ static int leave_failing(void *arg)
     CHECK_OK(coil_loop_set_error_handler(coil_loop_current(), hear, arg));
     coil_task_create(&options, fail_at_the_end, NULL);
     coil_create_task(clean_up, &leftover);
-    coil_yield();
+    yield_times(1);
     return 0;
 }
 
@@ -183,7 +183,7 @@ static int lose_one(void *arg)
 {
     (void)arg;
     coil_detach(coil_create_task(fail, NULL));
-    coil_yield();
+    yield_times(1);
     return 0;
 }
 
@@ -385,7 +385,7 @@ static int fork_inside(void *arg)
     int status;
     pid_t pid;
 
-    coil_yield();
+    yield_times(1);
     fflush(NULL);
     pid = fork();
     if (pid == 0) {

@@ -394,7 +394,7 @@ TASK_TEST(cancel_that_is_ignored_leaves_others_running)
     bool stop = false;
     struct coil_task *task = coil_create_task(ignore_cancel, &stop);
 
-    coil_yield();
+    yield_times(1);
     CHECK_INT(coil_cancel(task), ==, 1);
     yield_times(5);
     stop = true;

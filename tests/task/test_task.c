@@ -21,7 +21,7 @@ TASK_TEST(create_does_not_run_at_once)
     CHECK(!has_run);
     CHECK(!coil_task_is_done(task));
     CHECK_ERR(coil_task_result(task), -COIL_EINVALIDSTATE);
-    coil_yield();
+    yield_times(1);
     CHECK(has_run);
     CHECK(coil_task_is_done(task));
     CHECK_INT(coil_task_result(task), ==, 7);
@@ -38,7 +38,7 @@ static int check_copy(void *arg)
 {
     const struct numbers *numbers = arg;
 
-    coil_yield();
+    yield_times(1);
     CHECK_STR(numbers->text, "copied");
     CHECK_INT((uintptr_t)numbers % 16, ==, 0);
     return (int)numbers->a;
@@ -108,7 +108,7 @@ static int count_steps(void *arg)
 
     eager->task = coil_current_task();
     eager->steps++;
-    coil_yield();
+    yield_times(1);
     eager->steps++;
     return 5;
 }
@@ -177,7 +177,7 @@ TASK_TEST(eager_from_a_callback)
     struct eager eager = {0};
 
     CHECK_OK(coil_call_soon(coil_loop_current(), &handle, create_eager, &eager));
-    coil_yield();
+    yield_times(1);
     CHECK_INT(coil_await(eager.task), ==, 5);
     return 0;
 }
@@ -224,7 +224,7 @@ TASK_TEST(all_tasks_lists_those_that_live)
     CHECK_PTR(found[1], ==, a);
     CHECK_PTR(found[2], ==, b);
     CHECK_PTR(found[3], ==, c);
-    coil_yield();
+    yield_times(1);
     found[1] = NULL;
     CHECK_INT(coil_all_tasks(found, 1), ==, 3);
     CHECK_PTR(found[1], ==, NULL);
@@ -319,7 +319,7 @@ TASK_TEST(suspending_calls_in_a_callback_are_named)
     int calls = 0;
 
     CHECK_OK(coil_call_soon(coil_loop_current(), &handle, call_from_callback, &calls));
-    coil_yield();
+    yield_times(1);
     CHECK_INT(calls, ==, 1);
     return 0;
 }
@@ -392,13 +392,13 @@ TASK_TEST(detach_reports_an_error)
 
     CHECK_OK(coil_loop_set_error_handler(coil_loop_current(), hear, &heard));
     CHECK_OK(coil_detach(coil_task_create(&options, task_return, &(int){-EIO})));
-    coil_yield();
+    yield_times(1);
     CHECK_INT(heard.count, ==, 1);
     CHECK_INT(heard.error, ==, -EIO);
     CHECK_STR(heard.task_name, "lost");
     CHECK_OK(coil_detach(coil_create_task(task_return, &(int){3})));
     CHECK_OK(coil_detach(coil_create_task(task_return, &(int){-ECANCELED})));
-    coil_yield();
+    yield_times(1);
     CHECK_INT(heard.count, ==, 1);
     return 0;
 }
@@ -409,7 +409,7 @@ TASK_TEST(detach_of_an_ended_task_reports_too)
     struct heard heard = {0};
 
     CHECK_OK(coil_loop_set_error_handler(coil_loop_current(), hear, &heard));
-    coil_yield();
+    yield_times(1);
     CHECK_INT(heard.count, ==, 0);
     CHECK_OK(coil_detach(task));
     CHECK_INT(heard.count, ==, 1);
@@ -496,7 +496,7 @@ TASK_TEST(sleep_of_nothing_yields_once)
 
 static int add_one(void *arg)
 {
-    coil_yield();
+    yield_times(1);
     ++*(int *)arg;
     return 0;
 }

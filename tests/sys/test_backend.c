@@ -1,0 +1,840 @@
+/* io_uring and epoll against the contract of sys/backend.h, without a loop above them. */
+#include "fault.h"
+#include "harness.h"
+
+#include "sys/backend.h"
+
+#include <coil/base.h>
+#include <coil/error.h>
+#include <coil/op.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Each test runs once on each backend. */
+#define BACKEND_TEST(name)                                                                         \
+    static void body_of_##name(struct coil__backend *b);                                           \
+    COIL_TEST(name##_epoll) { run_on("epoll", body_of_##name); }                                   \
+    COIL_TEST(name##_uring) { run_on("uring", body_of_##name); }                                   \
+    static void body_of_##name(__attribute__((unused)) struct coil__backend *b)
+
+static void run_on(const char *name, void (*body)(struct coil__backend *b))
+{
+    struct coil__backend_config config = {.name = name};
+    struct coil__backend *backend;
+    int rc = coil__backend_open(&config, &backend);
+
+    if (rc == -COIL_EBACKEND) {
+        test_skip("there is no such backend here");
+    }
+    CHECK_OK(rc);
+    CHECK_STR(backend->class->name, name);
+    body(backend);
+    CHECK_INT(backend->in_flight, ==, 0);
+    backend->class->close(backend, false);
+}
+
+struct work {
+    struct coil_op op;
+    int calls;
+    char byte;
+    struct coil__backend *backend;
+    struct coil_op *victim; /* cancelled by the callback */
+};
+
+static void note(struct coil_op *op)
+{
+    struct work *work = (struct work *)(void *)op;
+
+    work->calls++;
+    if (work->victim) {
+        work->backend->class->cancel(work->backend, work->victim);
+    }
+}
+
+static int submit(struct coil__backend *b, struct coil_op *op)
+{
+    op->callback_ = note;
+    return b->class->submit(b, op);
+}
+
+/* Submits what must wait. */
+static void start(struct coil__backend *b, struct work *work)
+{
+    CHECK_ERR(submit(b, &work->op), 0);
+    CHECK_INT(work->op.state_, !=, COIL__OP_IDLE);
+}
+
+static void cancel(struct coil__backend *b, struct work *work)
+{
+    b->class->cancel(b, &work->op);
+}
+
+static void look(struct coil__backend *b)
+{
+    CHECK_ERR(b->class->wait(b, 0), 0);
+}
+
+static void wait_for(struct coil__backend *b, struct work *work)
+{
+    for (int i = 0; work->calls == 0; i++) {
+        CHECK_INT(i, <, 1000);
+        CHECK_ERR(b->class->wait(b, 5 * COIL_SEC), 0);
+    }
+    CHECK_INT(work->calls, ==, 1);
+    CHECK_INT(work->op.state_, ==, COIL__OP_IDLE);
+}
+
+/* Submits and waits, if need be; the result. */
+static ssize_t perform(struct coil__backend *b, struct work *work)
+{
+    int rc = submit(b, &work->op);
+
+    if (rc == 0) {
+        wait_for(b, work);
+        work->calls = 0;
+        return work->op.result;
+    }
+    CHECK_INT(work->calls, ==, 0);
+    return rc < 0 ? rc : work->op.result;
+}
+
+static void put(int fd, size_t count)
+{
+    static const char bytes[4096];
+
+    CHECK_INT(write(fd, bytes, count), ==, count);
+}
+
+/* --- what the system gives --- */
+
+COIL_TEST(backend_unknown_name)
+{
+    struct coil__backend_config config = {.name = "abacus"};
+    struct coil__backend *backend;
+
+    CHECK_ERR(coil__backend_open(&config, &backend), -COIL_EBACKEND);
+}
+
+BACKEND_TEST(backend_waits_as_long_as_it_is_told)
+{
+    static const int64_t spans[] = {0, COIL_MSEC, 7 * COIL_MSEC + 300, 120 * COIL_MSEC};
+
+    for (size_t i = 0; i < sizeof spans / sizeof *spans; i++) {
+        int64_t start_ns = test_now_ns();
+
+        CHECK_ERR(b->class->wait(b, spans[i]), 0);
+        CHECK_INT(test_now_ns() - start_ns, >=, spans[i]);
+    }
+    CHECK_INT(b->class->get_now(b), <=, test_now_ns());
+}
+
+/* --- submit and wait --- */
+
+BACKEND_TEST(read_of_a_pipe_waits)
+{
+    struct work work = {0};
+    int fds[2];
+
+    CHECK_INT(pipe2(fds, O_CLOEXEC), ==, 0);
+    coil_op_read(&work.op, fds[0], &work.byte, 1, -1);
+    start(b, &work);
+    CHECK_INT(b->in_flight, ==, 1);
+    look(b);
+    CHECK_INT(work.calls, ==, 0);
+    put(fds[1], 1);
+    wait_for(b, &work);
+    CHECK_INT(work.op.result, ==, 1);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+BACKEND_TEST(every_kind_moves_its_bytes)
+{
+    char buf[8] = "........";
+    struct iovec out = {.iov_base = (char[]){"abcd"}, .iov_len = 4};
+    struct iovec in = {.iov_base = buf, .iov_len = 4};
+    struct msghdr out_msg = {.msg_iov = &out, .msg_iovlen = 1};
+    struct msghdr in_msg = {.msg_iov = &in, .msg_iovlen = 1};
+    int fds[2];
+
+    test_socket_pair(fds);
+    for (int kind = 0; kind < 4; kind++) {
+        struct work w = {0};
+        struct work r = {0};
+
+        switch (kind) {
+        case 0:
+            coil_op_write(&w.op, fds[0], "abcd", 4, -1);
+            coil_op_read(&r.op, fds[1], buf, 4, -1);
+            break;
+        case 1:
+            coil_op_writev(&w.op, fds[0], &out, 1, -1);
+            coil_op_readv(&r.op, fds[1], &in, 1, -1);
+            break;
+        case 2:
+            coil_op_send(&w.op, fds[0], "abcd", 4, 0);
+            coil_op_recv(&r.op, fds[1], buf, 4, 0);
+            break;
+        default:
+            coil_op_sendmsg(&w.op, fds[0], &out_msg, 0);
+            coil_op_recvmsg(&r.op, fds[1], &in_msg, 0);
+            break;
+        }
+        memset(buf, '.', sizeof buf);
+        CHECK_INT(perform(b, &w), ==, 4);
+        CHECK_INT(perform(b, &r), ==, 4);
+        CHECK_MEM(buf, "abcd....", 8);
+    }
+    close(fds[0]);
+    close(fds[1]);
+}
+
+BACKEND_TEST(send_to_a_closed_peer_is_an_error_and_no_signal)
+{
+    struct work work = {0};
+    int fds[2];
+
+    test_socket_pair(fds);
+    close(fds[1]);
+    coil_op_send(&work.op, fds[0], "a", 1, 0);
+    CHECK_ERR(perform(b, &work), -EPIPE);
+    close(fds[0]);
+}
+
+BACKEND_TEST(accept_and_connect)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in peer = {0};
+    socklen_t peer_size = sizeof peer;
+    struct work accepting = {0};
+    struct work connecting = {0};
+    struct work refused = {0};
+    uint16_t port;
+    int listener = test_listen_tcp(&port);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int other = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    coil_op_accept(&accepting.op, listener, (struct sockaddr *)&peer, &peer_size, SOCK_CLOEXEC);
+    start(b, &accepting);
+    look(b);
+    addr.sin_port = htons(port);
+    coil_op_connect(&connecting.op, fd, (struct sockaddr *)&addr, sizeof addr);
+    CHECK_ERR(perform(b, &connecting), 0);
+    wait_for(b, &accepting);
+    CHECK_OK(accepting.op.result);
+    CHECK_INT(peer.sin_addr.s_addr, ==, addr.sin_addr.s_addr);
+    close((int)accepting.op.result);
+    close(listener);
+    coil_op_connect(&refused.op, other, (struct sockaddr *)&addr, sizeof addr);
+    CHECK_ERR(perform(b, &refused), -ECONNREFUSED);
+    close(fd);
+    close(other);
+}
+
+BACKEND_TEST(regular_files_do_not_wait)
+{
+    struct work work = {0};
+    char path[256];
+    char buf[8] = {0};
+    int fd;
+
+    test_temp_path(path, sizeof path, "file");
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    CHECK_INT(fd, >=, 0);
+    coil_op_write(&work.op, fd, "hello", 5, 0);
+    CHECK_INT(perform(b, &work), ==, 5);
+    coil_op_read(&work.op, fd, buf, 3, 2);
+    CHECK_INT(perform(b, &work), ==, 3);
+    CHECK_STR(buf, "llo");
+    coil_op_read(&work.op, fd, buf, 3, 100);
+    CHECK_INT(perform(b, &work), ==, 0);
+    coil_op_poll(&work.op, fd, POLLIN);
+    CHECK_INT(perform(b, &work), ==, POLLIN);
+    close(fd);
+}
+
+/* Also numbers that no table should grow to. */
+BACKEND_TEST(closed_descriptors_are_errors)
+{
+    static const int numbers[] = {-1, 1000, 100000, INT_MAX};
+    size_t bytes = test_live_bytes();
+
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct work work = {0};
+
+        coil_op_recv(&work.op, numbers[i], &work.byte, 1, 0);
+        CHECK_ERR(perform(b, &work), -EBADF);
+        coil_op_write(&work.op, numbers[i], &work.byte, 1, -1);
+        CHECK_ERR(perform(b, &work), -EBADF);
+    }
+    CHECK_INT(test_live_bytes() - bytes, <, 100000);
+}
+
+/* --- poll --- */
+
+static void poll_once(struct coil__backend *b, int fd, short events, short expected)
+{
+    struct work work = {0};
+
+    coil_op_poll(&work.op, fd, events);
+    CHECK_INT(perform(b, &work), ==, expected);
+}
+
+BACKEND_TEST(poll_tells_what_is_there)
+{
+    int fds[2];
+
+    test_socket_pair(fds);
+    poll_once(b, fds[0], POLLOUT, POLLOUT);
+    poll_once(b, fds[0], POLLIN | POLLOUT, POLLOUT);
+    put(fds[1], 1);
+    poll_once(b, fds[0], POLLIN, POLLIN);
+    poll_once(b, fds[0], POLLIN | POLLOUT, POLLIN | POLLOUT);
+    close(fds[1]);
+    poll_once(b, fds[0], POLLIN, POLLIN | POLLHUP);
+    close(fds[0]);
+}
+
+/* One operation, either direction: whichever comes first. */
+static void poll_of_both_directions(struct coil__backend *b, bool is_adopted)
+{
+    struct work work = {0};
+    char drain[4096];
+    int fds[2];
+
+    test_socket_pair(fds);
+    if (is_adopted) {
+        CHECK_OK(b->class->adopt(b, fds[0]));
+        look(b);
+    }
+    while (write(fds[0], drain, sizeof drain) > 0) {
+    }
+    coil_op_poll(&work.op, fds[0], POLLIN | POLLOUT);
+    start(b, &work);
+    look(b);
+    CHECK_INT(work.calls, ==, 0);
+    while (read(fds[1], drain, sizeof drain) > 0) {
+    }
+    wait_for(b, &work);
+    CHECK_INT(work.op.result, ==, POLLOUT);
+    if (is_adopted) {
+        b->class->release(b, fds[0]);
+    }
+    close(fds[0]);
+    close(fds[1]);
+}
+
+BACKEND_TEST(poll_of_both_directions)
+{
+    poll_of_both_directions(b, false);
+}
+
+BACKEND_TEST(poll_of_both_directions_adopted)
+{
+    poll_of_both_directions(b, true);
+}
+
+/* --- O_NONBLOCK, where the system says EAGAIN --- */
+
+BACKEND_TEST(nonblocking_pipe_waits_too)
+{
+    struct work one = {0};
+    struct work two = {0};
+    int fds[2];
+
+    CHECK_INT(pipe2(fds, O_CLOEXEC | O_NONBLOCK), ==, 0);
+    coil_op_read(&one.op, fds[0], &one.byte, 1, -1);
+    coil_op_read(&two.op, fds[0], &two.byte, 1, -1);
+    start(b, &one);
+    start(b, &two);
+    look(b);
+    look(b);
+    CHECK_INT(one.calls + two.calls, ==, 0);
+    put(fds[1], 1);
+    wait_for(b, &one);
+    for (int i = 0; i < 3; i++) {
+        look(b); /* the other one finds nothing, and waits on */
+    }
+    CHECK_INT(two.calls, ==, 0);
+    put(fds[1], 1);
+    wait_for(b, &two);
+    CHECK_INT(two.op.result, ==, 1);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+BACKEND_TEST(nonblocking_pipe_write_waits_for_room)
+{
+    static char bytes[4096];
+    struct work work = {0};
+    int fds[2];
+
+    CHECK_INT(pipe2(fds, O_CLOEXEC | O_NONBLOCK), ==, 0);
+    while (write(fds[1], bytes, sizeof bytes) > 0) {
+    }
+    coil_op_write(&work.op, fds[1], bytes, 4096, -1);
+    start(b, &work);
+    look(b);
+    CHECK_INT(work.calls, ==, 0);
+    CHECK_INT(read(fds[0], bytes, sizeof bytes), ==, 4096);
+    wait_for(b, &work);
+    CHECK_INT(work.op.result, ==, 4096);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+BACKEND_TEST(nonblocking_pipe_cancel)
+{
+    struct work work = {0};
+    int fds[2];
+
+    CHECK_INT(pipe2(fds, O_CLOEXEC | O_NONBLOCK), ==, 0);
+    coil_op_read(&work.op, fds[0], &work.byte, 1, -1);
+    start(b, &work);
+    look(b);
+    look(b);
+    cancel(b, &work);
+    wait_for(b, &work);
+    CHECK_ERR(work.op.result, -ECANCELED);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* --- cancel --- */
+
+BACKEND_TEST(cancel_ends_what_waits)
+{
+    struct work work = {0};
+    int fds[2];
+
+    test_socket_pair(fds);
+    coil_op_recv(&work.op, fds[0], &work.byte, 1, 0);
+    start(b, &work);
+    look(b);
+    cancel(b, &work);
+    cancel(b, &work);
+    CHECK_INT(work.calls, ==, 0); /* never from inside */
+    wait_for(b, &work);
+    CHECK_ERR(work.op.result, -ECANCELED);
+    look(b);
+    coil_op_recv(&work.op, fds[0], &work.byte, 1, 0); /* and it can be used again */
+    work.calls = 0;
+    start(b, &work);
+    put(fds[1], 1);
+    wait_for(b, &work);
+    CHECK_INT(work.op.result, ==, 1);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+BACKEND_TEST(cancel_before_the_kernel_saw_it)
+{
+    struct work work = {0};
+    int fds[2];
+
+    test_socket_pair(fds);
+    coil_op_recv(&work.op, fds[0], &work.byte, 1, 0);
+    start(b, &work);
+    cancel(b, &work);
+    wait_for(b, &work);
+    CHECK_ERR(work.op.result, -ECANCELED);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* Whatever the outcome, a byte is either in the buffer or still in the socket. */
+static void check_kept(const struct work *work, int fd)
+{
+    char byte;
+
+    if (work->op.result == -ECANCELED) {
+        CHECK_INT(read(fd, &byte, 1), ==, 1);
+    } else {
+        CHECK_INT(work->op.result, ==, 1);
+    }
+    CHECK_INT(read(fd, &byte, 1), ==, -1);
+}
+
+BACKEND_TEST(cancel_loses_no_byte)
+{
+    int fds[2];
+
+    test_socket_pair(fds);
+    for (int order = 0; order < 8; order++) {
+        struct work work = {0};
+
+        coil_op_recv(&work.op, fds[0], &work.byte, 1, 0);
+        start(b, &work);
+        if (order & 1) {
+            look(b);
+        }
+        if (order & 2) {
+            put(fds[1], 1);
+            cancel(b, &work);
+        } else {
+            cancel(b, &work);
+            put(fds[1], 1);
+        }
+        wait_for(b, &work);
+        if (order & 4) {
+            look(b);
+        }
+        check_kept(&work, fds[0]);
+    }
+    close(fds[0]);
+    close(fds[1]);
+}
+
+BACKEND_TEST(cancel_from_a_callback_of_the_same_batch_comes_too_late)
+{
+    struct work works[2] = {0};
+    int fds[2][2];
+
+    for (int i = 0; i < 2; i++) {
+        test_socket_pair(fds[i]);
+        works[i].backend = b;
+        works[i].victim = &works[!i].op;
+        coil_op_recv(&works[i].op, fds[i][0], &works[i].byte, 1, 0);
+        start(b, &works[i]);
+    }
+    look(b);
+    put(fds[0][1], 1);
+    put(fds[1][1], 1);
+    wait_for(b, &works[0]);
+    wait_for(b, &works[1]);
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(works[i].op.result, ==, 1);
+        close(fds[i][0]);
+        close(fds[i][1]);
+    }
+    look(b);
+}
+
+/* --- many --- */
+
+enum { MANY = 3000 };
+
+BACKEND_TEST(many_operations_at_once)
+{
+    static struct work works[MANY];
+    int done = 0;
+    int fds[2];
+
+    memset(works, 0, sizeof works);
+    test_socket_pair(fds);
+    for (int i = 0; i < MANY; i++) {
+        coil_op_recv(&works[i].op, fds[0], &works[i].byte, 1, 0);
+        start(b, &works[i]);
+    }
+    CHECK_INT(b->in_flight, ==, MANY);
+    for (int i = 0; i < 3; i++) {
+        put(fds[1], 1000);
+    }
+    for (int round = 0; done < MANY; round++) {
+        CHECK_INT(round, <, 10000);
+        CHECK_ERR(b->class->wait(b, COIL_SEC), 0);
+        done = 0;
+        for (int i = 0; i < MANY; i++) {
+            done += works[i].calls;
+        }
+    }
+    for (int i = 0; i < MANY; i++) {
+        CHECK_INT(works[i].calls, ==, 1);
+        CHECK_INT(works[i].op.result, ==, 1);
+    }
+    close(fds[0]);
+    close(fds[1]);
+}
+
+BACKEND_TEST(many_operations_are_cancelled)
+{
+    static struct work works[MANY];
+    int fds[2];
+
+    memset(works, 0, sizeof works);
+    test_socket_pair(fds);
+    for (int i = 0; i < MANY; i++) {
+        coil_op_recv(&works[i].op, fds[0], &works[i].byte, 1, 0);
+        start(b, &works[i]);
+    }
+    for (int i = 0; i < MANY; i++) {
+        cancel(b, &works[i]);
+    }
+    for (int i = 0; i < MANY; i++) {
+        wait_for(b, &works[i]);
+        CHECK_ERR(works[i].op.result, -ECANCELED);
+    }
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* The kernel takes nothing just now: what finds no room waits inside the backend. */
+BACKEND_TEST(full_queue_is_no_error)
+{
+    static struct work works[1100];
+    int fds[2];
+
+    memset(works, 0, sizeof works);
+    test_socket_pair(fds);
+    fault_syscall_named("io_uring_submit", 1, EBUSY);
+    for (int i = 0; i < 1100; i++) {
+        coil_op_recv(&works[i].op, fds[0], &works[i].byte, 1, 0);
+        start(b, &works[i]);
+    }
+    CHECK(strcmp(b->class->name, "uring") != 0 || fault_was_injected());
+    fault_off();
+    for (int i = 1000; i < 1100; i++) {
+        cancel(b, &works[i]); /* those that stand in the queue too */
+        cancel(b, &works[i]);
+    }
+    for (int i = 1000; i < 1100; i++) {
+        wait_for(b, &works[i]);
+        CHECK_ERR(works[i].op.result, -ECANCELED);
+    }
+    put(fds[1], 1000);
+    for (int i = 0; i < 1000; i++) {
+        wait_for(b, &works[i]);
+        CHECK_INT(works[i].op.result, ==, 1);
+    }
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* --- wake --- */
+
+static void *wake_soon(void *arg)
+{
+    struct coil__backend *b = arg;
+
+    usleep(20000);
+    b->class->wake(b);
+    return NULL;
+}
+
+static void wake_from_thread(struct coil__backend *b)
+{
+    pthread_t thread;
+    int64_t start_ns = test_now_ns();
+
+    CHECK_INT(pthread_create(&thread, NULL, wake_soon, b), ==, 0);
+    CHECK_ERR(b->class->wait(b, COIL_NEVER), 0);
+    while (test_now_ns() - start_ns < 20 * COIL_MSEC) {
+        CHECK_ERR(b->class->wait(b, COIL_NEVER), 0); /* it may return early, not late */
+    }
+    CHECK_INT(pthread_join(thread, NULL), ==, 0);
+}
+
+BACKEND_TEST(wake_from_a_thread)
+{
+    wake_from_thread(b);
+    wake_from_thread(b);
+}
+
+BACKEND_TEST(wake_before_the_wait_and_often)
+{
+    int64_t start_ns;
+
+    for (int i = 0; i < 1000; i++) {
+        b->class->wake(b);
+    }
+    CHECK_ERR(b->class->wait(b, COIL_NEVER), 0);
+    for (int i = 0; i < 5; i++) {
+        look(b);
+    }
+    start_ns = test_now_ns();
+    CHECK_ERR(b->class->wait(b, 20 * COIL_MSEC), 0); /* and does not stick */
+    CHECK_INT(test_now_ns() - start_ns, >=, 20 * COIL_MSEC);
+    b->class->wake(b);
+    CHECK_ERR(b->class->wait(b, COIL_NEVER), 0);
+}
+
+/* The queue is full to the last place just when the wake-up is to be armed. */
+BACKEND_TEST(wake_is_not_lost_to_a_full_queue)
+{
+    static struct work works[1024];
+    int fds[2];
+
+    memset(works, 0, sizeof works);
+    test_socket_pair(fds);
+    for (int i = 0; i < 1024; i++) {
+        coil_op_recv(&works[i].op, fds[0], &works[i].byte, 1, 0);
+        start(b, &works[i]);
+    }
+    fault_syscall_named("io_uring_submit", 1, EBUSY);
+    wake_from_thread(b);
+    fault_off();
+    for (int i = 0; i < 1024; i++) {
+        cancel(b, &works[i]);
+    }
+    for (int i = 0; i < 1024; i++) {
+        wait_for(b, &works[i]);
+    }
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* --- embedding --- */
+
+static bool is_readable(struct coil__backend *b, int timeout_ms)
+{
+    struct pollfd pollfd = {.fd = b->class->get_fd(b), .events = POLLIN};
+
+    return poll(&pollfd, 1, timeout_ms) == 1;
+}
+
+BACKEND_TEST(descriptor_tells_of_completions_and_wakes)
+{
+    struct work work = {0};
+    int fds[2];
+
+    test_socket_pair(fds);
+    coil_op_recv(&work.op, fds[0], &work.byte, 1, 0);
+    start(b, &work);
+    look(b);
+    CHECK(!is_readable(b, 0));
+    put(fds[1], 1);
+    CHECK(is_readable(b, 5000));
+    wait_for(b, &work);
+    look(b);
+    CHECK(!is_readable(b, 0));
+    b->class->wake(b);
+    CHECK(is_readable(b, 5000));
+    look(b);
+    look(b);
+    CHECK(!is_readable(b, 0));
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* --- adopted descriptors --- */
+
+static void receive(struct coil__backend *b, int fd, size_t size, ssize_t expected)
+{
+    static char buf[64];
+    struct work work = {0};
+
+    coil_op_recv(&work.op, fd, buf, size, 0);
+    CHECK_INT(perform(b, &work), ==, expected);
+}
+
+BACKEND_TEST(adopted_descriptor_sees_every_arrival)
+{
+    struct work work = {0};
+    int fds[2];
+
+    test_socket_pair(fds);
+    put(fds[1], 3);
+    CHECK_OK(b->class->adopt(b, fds[0]));
+    receive(b, fds[0], 10, 3); /* was there before */
+    put(fds[1], 5);
+    receive(b, fds[0], 2, 2);
+    receive(b, fds[0], 10, 3);
+    coil_op_recv(&work.op, fds[0], &work.byte, 1, 0);
+    start(b, &work);
+    look(b);
+    CHECK_INT(work.calls, ==, 0);
+    put(fds[1], 1);
+    wait_for(b, &work);
+    CHECK_INT(work.op.result, ==, 1);
+    b->class->release(b, fds[0]);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* The end came together with data that a larger buffer took: no further edge will tell of it. */
+BACKEND_TEST(adopted_descriptor_sees_the_end_behind_data)
+{
+    int fds[2];
+
+    test_socket_pair(fds);
+    CHECK_OK(b->class->adopt(b, fds[0]));
+    look(b);
+    put(fds[1], 3);
+    close(fds[1]);
+    receive(b, fds[0], 10, 3);
+    receive(b, fds[0], 10, 0);
+    receive(b, fds[0], 10, 0);
+    b->class->release(b, fds[0]);
+    close(fds[0]);
+}
+
+BACKEND_TEST(adopted_descriptor_cancel_and_again)
+{
+    struct work work = {0};
+    int fds[2];
+
+    test_socket_pair(fds);
+    CHECK_OK(b->class->adopt(b, fds[0]));
+    coil_op_recv(&work.op, fds[0], &work.byte, 1, 0);
+    start(b, &work);
+    look(b);
+    cancel(b, &work);
+    wait_for(b, &work);
+    CHECK_ERR(work.op.result, -ECANCELED);
+    put(fds[1], 1);
+    receive(b, fds[0], 1, 1);
+    b->class->release(b, fds[0]);
+    b->class->release(b, fds[0]);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* After release the number may come back as another file at once. */
+BACKEND_TEST(released_number_is_used_again)
+{
+    for (int i = 0; i < 10; i++) {
+        int fds[2];
+
+        test_socket_pair(fds);
+        if (i % 2 == 0) {
+            CHECK_OK(b->class->adopt(b, fds[0]));
+        }
+        put(fds[1], 2);
+        receive(b, fds[0], 1, 1);
+        receive(b, fds[0], 1, 1);
+        if (i % 2 == 0) {
+            b->class->release(b, fds[0]);
+        }
+        close(fds[0]);
+        close(fds[1]);
+    }
+}
+
+/* --- after a fork --- */
+
+static int close_in_child(void *arg)
+{
+    struct coil__backend *b = arg;
+
+    b->class->close(b, true);
+    return 7;
+}
+
+BACKEND_TEST(close_in_a_forked_child_leaves_the_parent_alone)
+{
+    struct work work = {0};
+    struct test_child child;
+    int fds[2];
+
+    test_socket_pair(fds);
+    coil_op_recv(&work.op, fds[0], &work.byte, 1, 0);
+    start(b, &work);
+    look(b);
+    test_run_child(close_in_child, b, &child);
+    CHECK_INT(child.exit_code, ==, 7);
+    wake_from_thread(b);
+    CHECK_INT(work.calls, ==, 0);
+    put(fds[1], 1);
+    wait_for(b, &work);
+    CHECK_INT(work.op.result, ==, 1);
+    close(fds[0]);
+    close(fds[1]);
+}
