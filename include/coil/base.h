@@ -57,7 +57,9 @@ struct coil_site {
 #define COIL_HERE                                                                                  \
     (__extension__({                                                                               \
         static const struct coil_site coil_here_ = {__FILE__, __func__, __LINE__};                 \
-        &coil_here_;                                                                               \
+        /* Through a variable: in an initialiser clang drops the values otherwise. */              \
+        const struct coil_site *coil_site_ = &coil_here_;                                          \
+        coil_site_;                                                                                \
     }))
 
 /* Internal: links that public structs embed. All-zero: linked nowhere. */

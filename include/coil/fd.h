@@ -1,9 +1,9 @@
 /* coil/fd.h - descriptors: the system calls, waiting instead of blocking.
  *
  * Each does what the call of its name does, on any descriptor, blocking or not, and suspends the
- * task where the call would block. Several tasks may wait on one descriptor; those of one
- * direction are served in order. The descriptor stays the caller's, and must not be closed while
- * a task waits on it; a descriptor of a stream (coil/stream.h) belongs to that.
+ * task where the call would block. Several tasks may wait on one descriptor; the system chooses
+ * whom it serves first. The descriptor stays the caller's, and must not be closed while a task
+ * waits on it; a descriptor of a stream (coil/stream.h) belongs to that.
  *
  * Returns are those of the system call, or -errno. Cancel: the operation is cancelled and waited
  * for; if it was done first, its result is returned and nothing is lost. A transfer that was

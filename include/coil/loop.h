@@ -25,7 +25,7 @@ struct coil_task;
 struct coil_loop_options {
     const char *backend;    /* "uring", "epoll", "sim"; NULL: COIL_BACKEND, else the best there is */
     size_t stack_size;      /* of a task, guard included; 0: 64 KiB; rounded up to a power of two */
-    uint64_t seed;          /* simulated backend: order of tasks, faults; 0: COIL_SEED, else 1 */
+    uint64_t seed;          /* simulated backend: order of tasks; 0: COIL_SEED, else none */
     unsigned max_threads;   /* of the pool for blocking work; 0: min(32, cores + 4) */
     unsigned max_resolvers; /* threads for name resolution; 0: 4 */
     bool debug;             /* also by COIL_DEBUG=1 */

@@ -102,6 +102,7 @@ static const char *const system_names[] = {
     NAMED(EPIPE),
     NAMED(EDOM),
     NAMED(ERANGE),
+    NAMED(EDEADLK),
     NAMED(ENAMETOOLONG),
     NAMED(ENOLCK),
     NAMED(ENOSYS),
@@ -161,6 +162,7 @@ static const char *const system_names[] = {
     NAMED(ESOCKTNOSUPPORT),
     NAMED(EPFNOSUPPORT),
     NAMED(EAFNOSUPPORT),
+    NAMED(EOPNOTSUPP),
     NAMED(EADDRINUSE),
     NAMED(EADDRNOTAVAIL),
     NAMED(ENETDOWN),
@@ -196,6 +198,7 @@ static const char *const system_names[] = {
     NAMED(EOWNERDEAD),
     NAMED(ENOTRECOVERABLE),
     NAMED(ERFKILL),
+    NAMED(EHWPOISON),
 };
 
 const char *coil_errname(int error)

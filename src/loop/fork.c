@@ -3,11 +3,16 @@
  * until it runs a loop of its own; returning from the task ends the copied loop with that error. */
 #include "loop/loop.h"
 #include "sys/fork.h"
+#include "sys/interrupt.h"
 
 static void in_child(void)
 {
+    coil__interrupt_forget();
+    for (struct coil_loop *loop = coil__thread.loops; loop; loop = loop->next_of_thread) {
+        loop->is_forked = true;
+    }
+    coil__thread.loops = NULL;
     if (coil__thread.loop) {
-        coil__thread.loop->is_forked = true;
         coil__thread.loop->elisions_left = 0;
         coil__thread.loop = NULL;
         coil__thread.task = NULL;

@@ -14,6 +14,7 @@
 #include "loop/pool.h"
 #include "sys/clock.h"
 #include "sys/environment.h"
+#include "sys/fork.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -51,6 +52,9 @@ static void init_fields(struct coil_loop *loop, const struct coil_loop_options *
     coil__list_init(&loop->done_ops);
     coil__fiber_init_thread(&loop->own.fiber);
     loop->owner = &coil__thread;
+    loop->process = coil__fork_process();
+    loop->next_of_thread = coil__thread.loops;
+    coil__thread.loops = loop;
     loop->stack_size = coil__stack_round(options->stack_size ? options->stack_size : DEFAULT_STACK);
     loop->max_threads = options->max_threads;
     loop->max_resolvers = options->max_resolvers;
@@ -95,6 +99,16 @@ int coil_loop_new(const struct coil_loop_options *options, struct coil_loop **re
     return 0;
 }
 
+static void leave_thread(struct coil_loop *loop)
+{
+    struct coil_loop **place = &coil__thread.loops;
+
+    while (*place != loop) {
+        place = &(*place)->next_of_thread;
+    }
+    *place = loop->next_of_thread;
+}
+
 static void free_memory(struct coil_loop *loop, bool in_forked_child)
 {
     loop->backend->class->close(loop->backend, in_forked_child);
@@ -131,6 +145,7 @@ int coil_loop_free(struct coil_loop *loop)
     coil__pool_free(loop->workers);
     coil__pool_free(loop->resolvers);
     coil__inbox_drain(loop);
+    leave_thread(loop);
     free_memory(loop, false);
     return 0;
 }
@@ -140,8 +155,8 @@ int coil_loop_free_after_fork(struct coil_loop *loop)
     if (!loop) {
         return 0;
     }
-    if (loop->is_running && !loop->is_forked) {
-        return -COIL_EINVALIDSTATE;
+    if (loop->process == coil__fork_process()) {
+        return -COIL_EINVALIDSTATE; /* not a copy: coil_loop_free is for this one */
     }
     coil__pool_free_after_fork(loop->workers);
     coil__pool_free_after_fork(loop->resolvers);
@@ -248,7 +263,8 @@ static int64_t wait_limit(struct coil_loop *loop, int64_t max_wait_ns)
         return 0;
     }
     if (deadline != COIL_NEVER) {
-        int64_t left = deadline - coil_loop_now(loop);
+        int64_t now = coil_loop_now(loop);
+        int64_t left = deadline > now ? deadline - now : 0; /* also for points far in the past */
 
         limit = left < limit ? left : limit;
     }
@@ -372,7 +388,8 @@ int coil_loop_get_fd(struct coil_loop *loop)
 int64_t coil_loop_next_deadline(struct coil_loop *loop)
 {
     if (!loop || loop->ready.head || !coil__list_is_empty(&loop->outgoing) ||
-        loop->is_stopping || atomic_load(&loop->inbox)) {
+        loop->is_stopping || atomic_load(&loop->inbox) ||
+        (loop->backend->class->has_work && loop->backend->class->has_work(loop->backend))) {
         return 0;
     }
     return coil__heap_min_key(&loop->timers);
@@ -395,6 +412,9 @@ int coil_loop_wake(struct coil_loop *loop)
 {
     if (!loop) {
         return -EINVAL;
+    }
+    if (loop->is_forked) {
+        return -COIL_EFORKED; /* what it would wake is the parent */
     }
     loop->backend->class->wake(loop->backend);
     return 0;

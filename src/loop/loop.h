@@ -38,6 +38,8 @@ struct coil_loop {
     atomic_bool is_asleep;                /* a push to the inbox must wake the backend */
     atomic_bool is_interrupted;           /* SIGINT came */
     const void *owner;                    /* the thread, by the address of its coil__thread */
+    struct coil_loop *next_of_thread;     /* in the list of its loops */
+    int process;                          /* that made it: in a forked child there is only a copy */
     bool is_running;
     bool is_stopping;
     bool is_forked; /* this is the copy in a child process */
@@ -80,6 +82,7 @@ struct coil_loop {
 struct coil__thread {
     struct coil_loop *loop; /* that runs now, or NULL */
     struct coil_task *task; /* that runs now, or NULL: on the loop's stack, or no loop */
+    struct coil_loop *loops; /* all of this thread's, linked by next_of_thread */
     bool is_forked;         /* in a child process, until it runs a loop of its own */
 };
 

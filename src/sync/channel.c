@@ -9,6 +9,7 @@
  * copies the item, takes the turn out and wakes the task: then the item has changed hands for
  * good. A cancel takes the turn out before that and leaves no trace.
  */
+#include "sync/waitlist.h"
 #include "task/switch.h"
 
 #include "base/memory.h"
@@ -208,11 +209,14 @@ void coil_channel_deinit(struct coil_channel *channel)
 
 int coil_channel_close(struct coil_channel *channel)
 {
+    int rc;
+
     if (!channel || channel->state_ == NOT_OPEN) {
         return -EINVAL;
     }
-    if (channel->loop_ && channel->loop_ != coil__thread.loop) {
-        return -COIL_EWRONGTHREAD;
+    rc = coil__waitlist_check(channel->loop_);
+    if (rc < 0) {
+        return rc;
     }
     channel->state_ = CLOSED;
     turn_away(&channel->senders_);

@@ -59,6 +59,9 @@ struct coil__backend_class {
     void (*wake)(struct coil__backend *backend);
     /* Readable when wait(0) has something to do; timers excepted. Negative: has none. */
     int (*get_fd)(struct coil__backend *backend);
+    /* True when wait(0) has something to do that the descriptor does not tell of: to send what was
+     * submitted, or to complete what is done. NULL where there is no descriptor. */
+    bool (*has_work)(struct coil__backend *backend);
     int (*adopt)(struct coil__backend *backend, int fd);
     void (*release)(struct coil__backend *backend, int fd);
     /* In the child of a fork: gives up what is shared with the parent without disturbing it. */

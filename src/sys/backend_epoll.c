@@ -16,6 +16,7 @@
 #include "sys/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -65,18 +66,15 @@ static struct entry *find_entry(const struct epoll *e, int fd)
     return &e->chunks[chunk][fd % CHUNK];
 }
 
-/* The entry of fd, made if need be; NULL when out of memory. */
-static struct entry *get_entry(struct epoll *e, int fd)
+/* Has the table reach to a chunk. 0, -ENOMEM. */
+static int make_chunk(struct epoll *e, size_t chunk)
 {
-    size_t chunk = (size_t)fd / CHUNK;
-    struct entry *entry;
-
     if (chunk >= e->chunk_count) {
         size_t count = (chunk + 1) * 2;
         struct entry **chunks = coil__realloc_array(e->chunks, count, sizeof *chunks);
 
         if (!chunks) {
-            return NULL;
+            return -ENOMEM;
         }
         for (size_t i = e->chunk_count; i < count; i++) {
             chunks[i] = NULL;
@@ -84,10 +82,21 @@ static struct entry *get_entry(struct epoll *e, int fd)
         e->chunks = chunks;
         e->chunk_count = count;
     }
-    if (!e->chunks[chunk]) {
-        e->chunks[chunk] = coil__calloc(CHUNK, sizeof **e->chunks);
-        if (!e->chunks[chunk]) {
-            return NULL;
+    e->chunks[chunk] = coil__calloc(CHUNK, sizeof **e->chunks);
+    return e->chunks[chunk] ? 0 : -ENOMEM;
+}
+
+/* The entry of fd, made if need be. -ENOMEM, -EBADF: the table is not stretched to a wild number. */
+static int get_entry(struct epoll *e, int fd, struct entry **ret_entry)
+{
+    size_t chunk = (size_t)fd / CHUNK;
+    struct entry *entry;
+
+    if (COIL__UNLIKELY(chunk >= e->chunk_count || !e->chunks[chunk])) {
+        int rc = fd < 0 || fcntl(fd, F_GETFD) < 0 ? -EBADF : make_chunk(e, chunk);
+
+        if (rc < 0) {
+            return rc;
         }
     }
     entry = &e->chunks[chunk][fd % CHUNK];
@@ -96,7 +105,8 @@ static struct entry *get_entry(struct epoll *e, int fd)
         coil__list_init(&entry->ops[WRITE_SIDE]);
         entry->is_used = true;
     }
-    return entry;
+    *ret_entry = entry;
+    return 0;
 }
 
 static int side_of(const struct coil_op *op)
@@ -207,9 +217,9 @@ static int epoll_submit(struct coil__backend *backend, struct coil_op *op)
     if (op->fd_ < 0) {
         return -EBADF;
     }
-    entry = get_entry(e, op->fd_);
-    if (!entry) {
-        return -ENOMEM;
+    rc = get_entry(e, op->fd_, &entry);
+    if (rc < 0) {
+        return rc;
     }
     if (entry->is_adopted) {
         return submit_adopted(e, entry, op);
@@ -267,9 +277,11 @@ static bool could_block(const struct coil_op *op)
     }
 }
 
-/* Serves one side of a descriptor in order, as far as the calls succeed. */
+/* Serves one side of a descriptor in order, as far as the calls succeed. A poll for both directions
+ * stands on the read side, and listens to the events of both. */
 static void serve_side(struct epoll *e, struct entry *entry, int side, uint32_t events)
 {
+    uint32_t events_of_side = side == READ_SIDE ? READ_EVENTS : WRITE_EVENTS;
     bool is_first = true;
 
     COIL__LIST_FOREACH_SAFE(&entry->ops[side], link) {
@@ -281,7 +293,8 @@ static void serve_side(struct epoll *e, struct entry *entry, int side, uint32_t 
             if (events & wanted) {
                 finish_later(e, op, (ssize_t)(events & wanted));
             }
-        } else if ((is_first || !could_block(op)) && try_op(e, entry, op)) {
+        } else if (events & events_of_side && (is_first || !could_block(op)) &&
+                   try_op(e, entry, op)) {
             finish_later(e, op, op->result);
             is_first = false;
         } else {
@@ -301,12 +314,8 @@ static void dispatch(struct epoll *e, int fd, uint32_t events)
     entry->is_ready[WRITE_SIDE] |= (events & WRITE_EVENTS) != 0;
     entry->has_hung_up |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     entry->armed = 0;
-    if (events & READ_EVENTS) {
-        serve_side(e, entry, READ_SIDE, events);
-    }
-    if (events & WRITE_EVENTS) {
-        serve_side(e, entry, WRITE_SIDE, events);
-    }
+    serve_side(e, entry, READ_SIDE, events);
+    serve_side(e, entry, WRITE_SIDE, events);
     if (!entry->is_adopted) {
         uint32_t wanted = wanted_events(entry);
         int rc = wanted ? arm(e, entry, fd, wanted) : 0;
@@ -388,6 +397,11 @@ static void epoll_wake(struct coil__backend *backend)
     coil__eventfd_wake(epoll_of(backend)->wake_fd);
 }
 
+static bool epoll_has_work(struct coil__backend *backend)
+{
+    return !coil__list_is_empty(&epoll_of(backend)->done);
+}
+
 static int epoll_get_fd(struct coil__backend *backend)
 {
     return epoll_of(backend)->fd;
@@ -396,12 +410,12 @@ static int epoll_get_fd(struct coil__backend *backend)
 static int epoll_adopt(struct coil__backend *backend, int fd)
 {
     struct epoll *e = epoll_of(backend);
-    struct entry *entry = get_entry(e, fd);
     uint32_t events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-    int rc;
+    struct entry *entry;
+    int rc = get_entry(e, fd, &entry);
 
-    if (!entry) {
-        return -ENOMEM;
+    if (rc < 0) {
+        return rc;
     }
     rc = control(e, EPOLL_CTL_ADD, fd, events);
     if (rc == -EEXIST) {
@@ -449,6 +463,7 @@ static const struct coil__backend_class epoll_class = {
     .get_now = epoll_get_now,
     .wake = epoll_wake,
     .get_fd = epoll_get_fd,
+    .has_work = epoll_has_work,
     .adopt = epoll_adopt,
     .release = epoll_release,
     .close = epoll_close,

@@ -195,6 +195,15 @@ static void poll_in_place(struct uring *u, struct coil_op *op)
     io_uring_sqe_set_data64(sqe, (uintptr_t)op | POLL_TAKES_PLACE);
 }
 
+/* The kernel also tells of a peer that shut down (POLLRDHUP) when nobody has asked. If that is all,
+ * it is passed on: the poll would end at once again. */
+static int asked_events(const struct coil_op *op, int events)
+{
+    int asked = events & (op->flags_ | POLLERR | POLLHUP | POLLNVAL);
+
+    return asked ? asked : events;
+}
+
 static void complete(struct uring *u, uint64_t data, int res)
 {
     struct coil_op *op = (struct coil_op *)(uintptr_t)(data & ~(uint64_t)POLL_TAKES_PLACE);
@@ -216,7 +225,7 @@ static void complete(struct uring *u, uint64_t data, int res)
         coil__list_remove(&op->link_); /* from `cancels`, if that is where it stands */
     }
     u->base.in_flight--;
-    coil__op_complete(op, res);
+    coil__op_complete(op, op->kind_ == COIL__OP_POLL && res > 0 ? asked_events(op, res) : res);
 }
 
 static void arm_wake(struct uring *u)
@@ -303,6 +312,7 @@ static int uring_wait(struct coil__backend *backend, int64_t timeout_ns)
     }
     if (COIL__UNLIKELY(!u->wake_armed)) {
         arm_wake(u);
+        timeout_ns = u->wake_armed ? timeout_ns : 0; /* no sleep that a wake could not end */
     }
     if (timeout_ns == 0 || io_uring_cq_ready(&u->ring) > 0) {
         if (needs_enter(u)) {
@@ -332,6 +342,13 @@ static int64_t uring_get_now(struct coil__backend *backend)
 static void uring_wake(struct coil__backend *backend)
 {
     coil__eventfd_wake(uring_of(backend)->wake_fd);
+}
+
+static bool uring_has_work(struct coil__backend *backend)
+{
+    struct uring *u = uring_of(backend);
+
+    return has_queued(u) || io_uring_sq_ready(&u->ring) > 0 || io_uring_cq_ready(&u->ring) > 0;
 }
 
 static int uring_get_fd(struct coil__backend *backend)
@@ -371,6 +388,7 @@ static const struct coil__backend_class uring_class = {
     .get_now = uring_get_now,
     .wake = uring_wake,
     .get_fd = uring_get_fd,
+    .has_work = uring_has_work,
     .adopt = uring_adopt,
     .release = uring_release,
     .close = uring_close,

@@ -5,8 +5,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <unistd.h>
 
 static atomic_bool is_registered;
+
+int coil__fork_process(void)
+{
+    return getpid();
+}
 
 int coil__fork_register(void (*in_child)(void))
 {

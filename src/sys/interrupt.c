@@ -48,6 +48,13 @@ bool coil__interrupt_catch(atomic_bool *flag, struct coil__backend *backend)
     return true;
 }
 
+void coil__interrupt_forget(void)
+{
+    if (atomic_load(&current)) {
+        coil__interrupt_release();
+    }
+}
+
 void coil__interrupt_release(void)
 {
     struct sigaction action = {.sa_handler = SIG_DFL};

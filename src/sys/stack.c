@@ -258,6 +258,18 @@ void coil__stack_each(struct coil__stack_pool *pool, void (*fn)(char *high, void
     }
 }
 
+bool coil__stack_pool_has(const struct coil__stack_pool *pool, const void *address)
+{
+    uintptr_t at = (uintptr_t)address;
+
+    for (const struct coil__slab *slab = pool->all; slab; slab = slab->next_all) {
+        if (at - (uintptr_t)slab->base < slab->count * slab->stride) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void coil__stack_pool_deinit(struct coil__stack_pool *pool)
 {
     struct coil__slab *slab = pool->all;

@@ -56,6 +56,8 @@ void coil__stack_pool_trim(struct coil__stack_pool *pool);
 /* Calls fn with the high end of every stack that was ever handed out. */
 void coil__stack_each(struct coil__stack_pool *pool, void (*fn)(char *high, void *user),
                       void *user);
+/* True when the address lies in memory of the pool. */
+bool coil__stack_pool_has(const struct coil__stack_pool *pool, const void *address);
 /* Unmaps everything; no stack may be in use. */
 void coil__stack_pool_deinit(struct coil__stack_pool *pool);
 /* Uses mprotect guards even where the kernel has better; before the first allocation. */

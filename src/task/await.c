@@ -190,6 +190,9 @@ static void on_member_end(struct coil__waiter *waiter, struct coil_task *task)
     struct wait_set *set = COIL__CONTAINER(waiter, struct wait_slot, waiter)->set;
     bool has_failed = task->rc < 0 && task->rc != -ECANCELED;
 
+    if (set->missing == 0) {
+        return; /* it is over already, and has not run yet */
+    }
     set->missing--;
     if (set->missing == 0 || set->until == COIL_FIRST_COMPLETED ||
         (set->until == COIL_FIRST_ERROR && has_failed)) {

@@ -119,19 +119,21 @@ int coil_group_open(struct coil_group *group)
     return 0;
 }
 
-/* 0, or why the group takes no task now. */
-static int check_open(const struct coil_group *group)
+/* 0 for an open group of this thread. */
+static int check_there(const struct coil_group *group)
 {
-    int rc;
-
     if (!group) {
         return -EINVAL;
     }
-    if (!group->task_ || group->is_aborting_) {
-        return -COIL_ECLOSED;
-    }
-    rc = coil__loop_check(group->task_->loop);
-    return rc;
+    return group->task_ ? coil__loop_check(group->task_->loop) : -COIL_ECLOSED;
+}
+
+/* 0, or why the group takes no task now. */
+static int check_open(const struct coil_group *group)
+{
+    int rc = check_there(group);
+
+    return rc == 0 && group->is_aborting_ ? -COIL_ECLOSED : rc;
 }
 
 static int adopt(struct coil_group *group, struct coil_task *handle)
@@ -283,24 +285,21 @@ int coil_task_ready(int value)
 
 int coil_group_cancel_at(const struct coil_site *site, struct coil_group *group)
 {
-    if (!group) {
-        return -EINVAL;
+    int rc = check_there(group);
+
+    if (rc == 0) {
+        group->was_cancelled_ = true;
+        abort_group(group, site, "its group was cancelled");
     }
-    if (!group->task_) {
-        return -COIL_ECLOSED;
-    }
-    group->was_cancelled_ = true;
-    abort_group(group, site, "its group was cancelled");
-    return 0;
+    return rc;
 }
 
 int coil_group_fail(struct coil_group *group, int error)
 {
-    if (!group || error >= 0) {
-        return -EINVAL;
-    }
-    if (!group->task_) {
-        return -COIL_ECLOSED;
+    int rc = error < 0 ? check_there(group) : -EINVAL;
+
+    if (rc < 0) {
+        return rc;
     }
     keep_error(group, error, coil_task_name(coil__task_handle(group->task_)));
     abort_group(group, NULL, "the body of its group failed");

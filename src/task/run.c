@@ -43,7 +43,7 @@ static void on_interrupt(void *user)
 static void cancel_one(struct coil_task *task, void *user)
 {
     (void)user;
-    if (task->state < COIL__TASK_ENDING) {
+    if (task->state < COIL__TASK_ENDING && task->root.error_ == 0) {
         coil__task_cancel(task, NULL, "the loop is closing");
     }
 }
@@ -163,7 +163,7 @@ int coil_run_in(struct coil_loop *loop, const struct coil_run_options *options, 
         has_sigint = !options->ignore_sigint &&
                      coil__interrupt_catch(&loop->is_interrupted, loop->backend);
         rc = run_main(&run);
-        if (has_sigint) {
+        if (has_sigint && !loop->is_forked) {
             coil__interrupt_release();
         }
         loop->on_interrupt = NULL;

@@ -21,6 +21,17 @@ static struct coil_task *task_of(struct coil__ready *ready)
     return COIL__CONTAINER(ready, struct coil_task, ready);
 }
 
+/* Outside of a running loop a handle may have outlived its loop, and its memory. */
+static bool is_of_this_thread(const struct coil_task *task)
+{
+    const struct coil_loop *loop = coil__thread.loops;
+
+    while (loop && !coil__stack_pool_has(&loop->stacks, task)) {
+        loop = loop->next_of_thread;
+    }
+    return loop;
+}
+
 int coil__task_check(struct coil_task *handle)
 {
     uintptr_t bits = (uintptr_t)handle;
@@ -32,6 +43,9 @@ int coil__task_check(struct coil_task *handle)
     }
     if (!coil__thread.loop && coil__thread.is_forked) {
         return coil__misuse(-COIL_EFORKED);
+    }
+    if (!coil__thread.loop && !is_of_this_thread(task)) {
+        return coil__misuse(-COIL_EWRONGTHREAD);
     }
     if (task->state == COIL__TASK_FREE || (task->generation ^ bits) & (COIL__TASK_ALIGN - 1)) {
         return coil__misuse(-COIL_ESTALE);

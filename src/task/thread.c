@@ -282,7 +282,7 @@ int coil_run_threadsafe_at(const struct coil_site *site, struct coil_loop *loop,
     if (!loop) {
         return -EINVAL;
     }
-    if (loop->owner == &coil__thread) {
+    if (loop->owner == &coil__thread && !loop->is_forked) {
         return -EDEADLK;
     }
     rc = coil_thread_call_start_at(site, loop, &call, fn, arg);

@@ -35,6 +35,7 @@ static const struct entry entries[] = {
 /* clang-format on */
 
 static atomic_int armed;               /* enum fault_kind */
+static atomic_bool is_torture;         /* this run is one of a torture's */
 static atomic_int only = -1;           /* index of the one function meant; -1: any */
 static atomic_int only_error;          /* the errno for it; 0: the table's */
 static atomic_uint_fast64_t fail_at;   /* 0: never */
@@ -58,22 +59,37 @@ static void arm(enum fault_kind kind, uint64_t n, int index, int error)
 
 void fault_arm(enum fault_kind kind, uint64_t n)
 {
+    STORE(is_torture, kind != FAULT_NONE);
     arm(kind, n, -1, 0);
+}
+
+void fault_leave_torture(void)
+{
+    if (LOAD(is_torture)) {
+        test_skip("has faults of its own");
+    }
+}
+
+/* A test that arms faults itself would never let a torture's come: it is not tortured. */
+static void arm_by_test(enum fault_kind kind, uint64_t n, int index, int error)
+{
+    fault_leave_torture();
+    arm(kind, n, index, error);
 }
 
 void fault_alloc_at(uint64_t n)
 {
-    arm(FAULT_ALLOC, n, -1, 0);
+    arm_by_test(FAULT_ALLOC, n, -1, 0);
 }
 
 void fault_alloc_from(uint64_t n)
 {
-    arm(FAULT_ALLOC_FOREVER, n, -1, 0);
+    arm_by_test(FAULT_ALLOC_FOREVER, n, -1, 0);
 }
 
 void fault_syscall_at(uint64_t n)
 {
-    arm(FAULT_SYSCALL, n, -1, 0);
+    arm_by_test(FAULT_SYSCALL, n, -1, 0);
 }
 
 static int find(const char *name)
@@ -97,7 +113,7 @@ static bool is_alias(int index, int other)
 
 void fault_syscall_named(const char *name, uint64_t n, int error)
 {
-    arm(FAULT_SYSCALL, n, find(name), error);
+    arm_by_test(FAULT_SYSCALL, n, find(name), error);
 }
 
 void fault_off(void)

@@ -15,6 +15,7 @@
  * leak check is reached only in runs whose checks all hold; `--torture-soft` lets a run that saw a
  * fault go on after a failed check (a crash or hang after that proves nothing and is forgiven) and
  * checks for leaks at the end, and torture() below is for work that was written to tolerate faults.
+ * A test that arms faults itself, or calls torture(), is left out.
  */
 #ifndef COIL_TESTS_FAULT_H
 #define COIL_TESTS_FAULT_H

@@ -95,6 +95,8 @@ bool leak_end(void);
 
 /* Faults. The gates are called by the wrappers: 0, or the errno to fail with. */
 void fault_arm(enum fault_kind kind, uint64_t n);
+/* In a run of a torture, ends the test as skipped. */
+void fault_leave_torture(void);
 int fault_gate_alloc(const char *name);
 int fault_gate(unsigned index);
 void fault_fill_report(struct report *report);

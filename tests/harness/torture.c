@@ -101,6 +101,7 @@ int torture_run(const char *program, const char *name, void (*fn)(void *), void 
 
 void torture(void (*fn)(void *arg), void *arg)
 {
+    fault_leave_torture();
     fflush(NULL);
     int failures = torture_run("", NULL, fn, arg, 10 * time_factor(), false, true);
     if (failures) {

@@ -8,6 +8,16 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
+/* What the rest of a test cannot do without: ends it, also in a torture that goes on after failed
+ * checks. */
+#define MUST(rc)                                                                                   \
+    do {                                                                                           \
+        const int must_ = (rc);                                                                    \
+        if (must_ < 0) {                                                                           \
+            test_fail(__FILE__, __LINE__, "%s: %s", #rc, coil_errname(must_));                     \
+        }                                                                                          \
+    } while (0)
+
 static int listen_at(const char *ip, uint16_t port, const struct coil_listen_options *options)
 {
     struct coil_address address;
@@ -20,7 +30,7 @@ static uint16_t port_of(int fd)
 {
     struct coil_address address;
 
-    CHECK_OK(coil_socket_address(fd, &address));
+    MUST(coil_socket_address(fd, &address));
     return (uint16_t)coil_address_get_port(&address);
 }
 
@@ -29,9 +39,9 @@ static int dial(int listener)
     struct coil_address address;
     int fd;
 
-    CHECK_OK(coil_socket_address(listener, &address));
+    MUST(coil_socket_address(listener, &address));
     fd = coil_dial_address(&address, NULL);
-    CHECK_OK(fd);
+    MUST(fd);
     return fd;
 }
 
@@ -69,14 +79,14 @@ TASK_TEST(listen_port_is_taken)
 {
     int fds[4];
     int first = listen_at("127.0.0.1", 0, NULL);
-    uint16_t port = port_of(first);
+    uint16_t port = port_of(first); /* ends the test where there is none */
 
     CHECK_ERR(listen_at("127.0.0.1", port, NULL), -EADDRINUSE);
     CHECK_ERR(coil_listen("127.0.0.1", port, NULL, fds, 4), -EADDRINUSE);
     /* Also when an earlier address was free; that one is closed. */
     CHECK_ERR(coil_listen(NULL, port, NULL, fds, 4), -EADDRINUSE);
     CHECK_OK(coil_close(first));
-    CHECK_INT(coil_listen("127.0.0.1", port, NULL, fds, 4), ==, 1);
+    MUST(coil_listen("127.0.0.1", port, NULL, fds, 4));
     CHECK_OK(coil_close(fds[0]));
     return 0;
 }
@@ -87,8 +97,8 @@ TASK_TEST(listen_reuse_port)
     int first = listen_at("127.0.0.1", 0, &options);
     int second = listen_at("127.0.0.1", port_of(first), &options);
 
-    CHECK_OK(first);
-    CHECK_OK(second);
+    MUST(first);
+    MUST(second);
     CHECK_OK(coil_close(first));
     CHECK_OK(coil_close(second));
     return 0;
@@ -103,19 +113,19 @@ TASK_TEST(listen_families_and_dual_stack)
     if (!has_ipv6()) {
         test_skip("no IPv6");
     }
-    CHECK_INT(coil_listen(NULL, 0, &options, fds, 4), ==, 1);
+    MUST(coil_listen(NULL, 0, &options, fds, 4));
     v4 = listen_at("0.0.0.0", port_of(fds[0]), NULL); /* V6ONLY: the other half is free */
-    CHECK_OK(v4);
+    MUST(v4);
     CHECK_OK(coil_close(v4));
     CHECK_OK(coil_close(fds[0]));
     options.dual_stack = true;
-    CHECK_INT(coil_listen(NULL, 0, &options, fds, 4), ==, 1);
+    MUST(coil_listen(NULL, 0, &options, fds, 4));
     v4 = coil_dial("127.0.0.1", port_of(fds[0]), NULL);
-    CHECK_OK(v4);
+    MUST(v4);
     CHECK_OK(coil_close(v4));
     CHECK_OK(coil_close(fds[0]));
     options.family = AF_INET;
-    CHECK_INT(coil_listen(NULL, 0, &options, fds, 4), ==, 1);
+    MUST(coil_listen(NULL, 0, &options, fds, 4));
     CHECK_OK(coil_close(fds[0]));
     return 0;
 }
@@ -152,15 +162,16 @@ TASK_TEST(accept_takes_what_is_there)
     int listener = listen_at("127.0.0.1", 0, NULL);
     int clients[3];
 
+    MUST(listener);
     for (int i = 0; i < 3; i++) {
         clients[i] = dial(listener);
     }
     for (int i = 0; i < 3; i++) {
         int server = coil_accept(listener, i == 2 ? NULL : &peer);
 
-        CHECK_OK(server);
+        MUST(server);
         if (i < 2) {
-            CHECK_OK(coil_socket_address(clients[i], &own));
+            MUST(coil_socket_address(clients[i], &own));
             CHECK_INT(peer.size, ==, own.size);
             CHECK_MEM(&peer.storage, &own.storage, own.size);
         }
@@ -182,17 +193,18 @@ TASK_TEST(accept_waits)
     struct coil_task *tasks[3];
     int clients[3];
 
+    MUST(listener);
     for (int i = 0; i < 3; i++) {
         tasks[i] = coil_create_task(accept_one, &listener);
     }
-    CHECK_OK(coil_sleep(1 * COIL_MSEC));
+    MUST(coil_sleep(1 * COIL_MSEC));
     for (int i = 0; i < 3; i++) {
         clients[i] = dial(listener);
     }
     for (int i = 0; i < 3; i++) {
         int server = coil_await(tasks[i]);
 
-        CHECK_OK(server);
+        MUST(server);
         CHECK_OK(coil_close(server));
         CHECK_OK(coil_close(clients[i]));
     }
@@ -208,7 +220,8 @@ TASK_TEST(accept_cancel_loses_no_connection)
     int server;
     int rc = 0;
 
-    CHECK_OK(coil_sleep(1 * COIL_MSEC));
+    MUST(listener);
+    MUST(coil_sleep(1 * COIL_MSEC));
     coil_cancel(task);
     CHECK_ERR(coil_await(task), -ECANCELED);
     coil_timeout(1 * COIL_MSEC) {
@@ -217,7 +230,7 @@ TASK_TEST(accept_cancel_loses_no_connection)
     CHECK_ERR(rc, -ETIMEDOUT);
     client = dial(listener);
     server = coil_accept(listener, NULL);
-    CHECK_OK(server);
+    MUST(server);
     CHECK_OK(coil_close(server));
     CHECK_OK(coil_close(client));
     CHECK_OK(coil_close(listener));
@@ -230,11 +243,12 @@ TASK_TEST(accept_in_a_cancelled_task_takes_none)
     int client = dial(listener);
     int server;
 
+    MUST(listener);
     coil_cancel(coil_current_task());
     CHECK_ERR(coil_accept(listener, NULL), -ECANCELED);
     CHECK_INT(coil_uncancel(coil_current_task()), ==, 0);
     server = coil_accept(listener, NULL);
-    CHECK_OK(server);
+    MUST(server);
     CHECK_OK(coil_close(server));
     CHECK_OK(coil_close(client));
     CHECK_OK(coil_close(listener));
@@ -246,6 +260,7 @@ TASK_TEST(accept_cancel_race)
 {
     int listener = listen_at("127.0.0.1", 0, NULL);
 
+    MUST(listener);
     for (int i = 0; i < 200; i++) {
         struct coil_task *task = coil_create_task(accept_one, &listener);
         int client;
@@ -260,7 +275,7 @@ TASK_TEST(accept_cancel_race)
             CHECK_ERR(server, -ECANCELED);
             server = coil_accept(listener, NULL);
         }
-        CHECK_OK(server);
+        MUST(server);
         CHECK_OK(coil_close(server));
         CHECK_OK(coil_close(client));
     }
@@ -274,6 +289,7 @@ TASK_TEST(accept_misuse_is_named)
     int listener = listen_at("127.0.0.1", 0, NULL);
     int client = dial(listener);
 
+    MUST(listener);
     CHECK_ERR(coil_accept(-1, &peer), -EBADF);
     CHECK_ERR(coil_accept(client, &peer), -EINVAL);
     CHECK_INT(peer.size, ==, 77);
@@ -301,6 +317,7 @@ TASK_TEST(accept_passes_over_what_broke_off)
     int client;
     int server;
 
+    MUST(listener);
     if (test_backend_is("sim")) {
         test_skip("no system calls");
     }
@@ -309,7 +326,7 @@ TASK_TEST(accept_passes_over_what_broke_off)
     server = coil_accept(listener, NULL);
     CHECK(fault_was_injected());
     fault_off();
-    CHECK_OK(server);
+    MUST(server);
     CHECK_OK(coil_close(server));
     CHECK_OK(coil_close(client));
     CHECK_OK(coil_close(listener));
@@ -323,6 +340,7 @@ TASK_TEST(accept_without_room_keeps_the_connection)
     int client;
     int server;
 
+    MUST(listener);
     if (test_backend_is("sim")) {
         test_skip("no system calls");
     }
@@ -335,7 +353,7 @@ TASK_TEST(accept_without_room_keeps_the_connection)
     }
     CHECK(!coil__accept_lacks_room(-ECANCELED));
     server = coil_accept(listener, NULL);
-    CHECK_OK(server);
+    MUST(server);
     CHECK_OK(coil_close(server));
     CHECK_OK(coil_close(client));
     CHECK_OK(coil_close(listener));

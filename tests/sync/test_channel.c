@@ -204,8 +204,8 @@ TASK_TEST(channel_serves_receivers_in_order)
     for (int i = 0; i < 4; i++) {
         ends[i] = (struct end){.channel = &channel, .first = -1};
         tasks[i] = coil_create_task(receive_one, &ends[i]);
+        yield_times(1);
     }
-    yield_times(1);
     for (int i = 0; i < 4; i++) {
         CHECK_OK(coil_channel_send(&channel, &i));
     }

@@ -21,6 +21,7 @@ struct trial {
     atomic_bool is_there;
     atomic_bool has_happened;
     atomic_bool is_occupied; /* the only thread */
+    atomic_bool is_free;     /* and may be given back */
     bool has_run;
     int child_rcs[3];
     int rc;         /* what the call returned */
@@ -383,7 +384,7 @@ static int occupy(void *arg)
     struct trial *t = arg;
 
     t->is_occupied = true;
-    wait_until(&t->has_happened);
+    wait_until(&t->is_free);
     return 0;
 }
 
@@ -410,7 +411,7 @@ static int in_the_queue_for_a_thread(struct trial *t)
     t->is_there = true;
     rc = coil_to_thread(never_work, t);
     CHECK(!t->has_run);
-    t->has_happened = true;
+    t->is_free = true;
     end(occupier);
     CHECK(!t->has_run);
     return rc;

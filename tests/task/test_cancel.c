@@ -220,6 +220,7 @@ static void try_out(const struct place *place, const struct cause *cause)
     int expected;
 
     printf("row %d, row %d\n", place->row, cause->row); /* seen when it fails */
+    fflush(stdout);
     memset(&trial, 0, sizeof trial);
     trial.place = place;
     trial.cause = cause;
@@ -439,6 +440,7 @@ static int run_special(void *arg)
 
 COIL_TEST_LIMIT(cancel_every_place_by_every_cause, 60)
 {
+    signal(SIGINT, SIG_DFL); /* a shell's background jobs inherit it ignored */
     for (size_t i = 0; i < COUNT(places); i++) {
         for (size_t j = 0; j < COUNT(causes); j++) {
             try_out(&places[i], &causes[j]);

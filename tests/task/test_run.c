@@ -264,6 +264,7 @@ COIL_TEST(sigint_cancels_the_first_task)
 {
     int ignores = 1;
 
+    signal(SIGINT, SIG_DFL); /* a shell's background jobs inherit it ignored */
     CHECK_ERR(coil_run(interrupt_itself, NULL), -EINTR);
     CHECK_INT(coil_run(interrupt_itself, &ignores), ==, 3);
 }
@@ -280,6 +281,7 @@ static int interrupt_and_uncancel(void *arg)
 
 COIL_TEST(sigint_can_be_taken_back)
 {
+    signal(SIGINT, SIG_DFL);
     CHECK_INT(coil_run(interrupt_and_uncancel, NULL), ==, 4);
 }
 
@@ -305,6 +307,7 @@ COIL_TEST(sigint_twice_ends_the_process)
 {
     struct test_child child;
 
+    signal(SIGINT, SIG_DFL); /* a shell's background jobs inherit it ignored */
     test_run_child(run_interrupt_twice, NULL, &child);
     CHECK_INT(child.signal, ==, SIGINT);
 }
@@ -345,6 +348,7 @@ COIL_TEST(sigint_can_be_left_alone)
 {
     struct test_child child;
 
+    signal(SIGINT, SIG_DFL); /* a shell's background jobs inherit it ignored */
     test_run_child(interrupt_ignored, NULL, &child);
     CHECK_INT(child.signal, ==, SIGINT);
     interrupts = 0;

@@ -363,6 +363,7 @@ static int use_foreign(void *arg)
     CHECK_ERR(coil_wait(&task, 1, COIL_ALL_COMPLETED, 1), -COIL_EWRONGTHREAD);
     CHECK_ERR(coil_gather(&task, 1, NULL), -COIL_EWRONGTHREAD);
     CHECK_ERR(coil_as_completed_open(&completed, &task, 1), -COIL_EWRONGTHREAD);
+    coil_as_completed_close(&completed);
     CHECK_OK(coil_group_open(&group));
     CHECK_ERR(coil_group_adopt(&group, task), -COIL_EWRONGTHREAD);
     return coil_group_close(&group);
@@ -481,8 +482,12 @@ static int count_up(void *arg)
 TASK_TEST(sleep_of_nothing_yields_once)
 {
     int count = 0;
-    struct coil_task *task = coil_create_task(count_up, &count);
+    struct coil_task *task;
 
+    if (order_is_free()) {
+        test_skip("who is first is drawn from the seed");
+    }
+    task = coil_create_task(count_up, &count);
     CHECK_OK(coil_sleep(0));
     CHECK_INT(count, ==, 1);
     CHECK_OK(coil_sleep(-5));
