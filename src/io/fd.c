@@ -37,7 +37,7 @@ static ssize_t try_then_wait(struct coil_op *op, const char *what)
         return -EINVAL;
     }
     rc = self->loop->backend->net->attempt(self->loop->backend, op);
-    if (rc == -EAGAIN && !(op->flags_ & MSG_DONTWAIT)) {
+    if (rc == -EAGAIN && (op->kind_ == COIL__OP_POLL || !(op->flags_ & MSG_DONTWAIT))) {
         return coil__op_wait(self, op, what);
     }
     coil__spend(self);

@@ -6,7 +6,8 @@
  * How often the kernel is asked: after a poll that found the last round to be short (under
  * QUICK_NS), twice as many iterations may pass before the next one, up to COIL__MAX_ELISIONS;
  * after a long one, every iteration polls. Two tasks that only yield to each other thus pay a
- * few nanoseconds for it, and slow tasks delay I/O by no more than themselves.
+ * few nanoseconds for it. Tasks that become slow in between are noticed within COIL__LOOK_EVERY
+ * iterations, by a clock that is cheap to read.
  */
 #include "loop/loop.h"
 
@@ -138,10 +139,10 @@ int coil_loop_free(struct coil_loop *loop)
             return rc;
         }
     }
+    loop->is_closing = true; /* no more tasks */
     if (loop->end_io) {
         loop->end_io(loop);
     }
-    loop->is_closing = true;
     coil__pool_free(loop->workers);
     coil__pool_free(loop->resolvers);
     coil__inbox_drain(loop);
@@ -207,18 +208,24 @@ static void run_current(struct coil_loop *loop)
     }
 }
 
-void coil__loop_remove(struct coil_loop *loop, struct coil__ready *ready)
+static bool remove_from(struct coil__ready **place, const struct coil__ready *ready)
 {
-    struct coil__ready **place = &loop->current;
-
-    if (coil__queue_remove(&loop->ready, ready)) {
-        return;
-    }
     while (*place && *place != ready) {
         place = &(*place)->next;
     }
-    COIL_CHECK(*place == ready);
+    if (!*place) {
+        return false;
+    }
     *place = ready->next;
+    return true;
+}
+
+void coil__loop_remove(struct coil_loop *loop, struct coil__ready *ready)
+{
+    bool was_there = coil__queue_remove(&loop->ready, ready) ||
+                     remove_from(&loop->current, ready) || remove_from(&loop->aside, ready);
+
+    COIL_CHECK(was_there);
 }
 
 static void run_outgoing(struct coil_loop *loop)
@@ -252,6 +259,11 @@ static void fire_timers(struct coil_loop *loop)
     }
 }
 
+static bool has_work(const struct coil_loop *loop)
+{
+    return loop->ready.head || !coil__list_is_empty(&loop->outgoing);
+}
+
 /* How long the next wait may last. */
 static int64_t wait_limit(struct coil_loop *loop, int64_t max_wait_ns)
 {
@@ -259,7 +271,7 @@ static int64_t wait_limit(struct coil_loop *loop, int64_t max_wait_ns)
     int64_t limit = max_wait_ns < longest ? max_wait_ns : longest;
     int64_t deadline = coil__heap_min_key(&loop->timers);
 
-    if (loop->ready.head || loop->is_stopping || limit <= 0) {
+    if (has_work(loop) || loop->is_stopping || limit <= 0) {
         return 0;
     }
     if (deadline != COIL_NEVER) {
@@ -274,13 +286,18 @@ static int64_t wait_limit(struct coil_loop *loop, int64_t max_wait_ns)
 static void adapt_elisions(struct coil_loop *loop, int64_t now)
 {
     int64_t elapsed = now - loop->polled_at;
+    uint64_t ticks = coil__ticks();
 
     if (loop->backend->is_simulated || elapsed > SLOW_NS) {
         loop->elisions = 0;
     } else if (elapsed < QUICK_NS && loop->elisions < COIL__MAX_ELISIONS) {
         loop->elisions = loop->elisions * 2 + 1;
     }
+    if (elapsed > QUICK_NS / 10) { /* long enough to tell the clocks' ratio by */
+        loop->slow_ticks = (ticks - loop->polled_ticks) * SLOW_NS / (uint64_t)elapsed;
+    }
     loop->elisions_left = loop->elisions;
+    loop->polled_ticks = ticks;
     loop->polled_at = now;
 }
 
@@ -295,6 +312,7 @@ static int wait_for_kernel(struct coil_loop *loop, int64_t max_wait_ns)
             limit = 0;
         } else if (loop->before_wait) {
             loop->before_wait(loop->wait_hook_user);
+            limit = wait_limit(loop, max_wait_ns); /* the hook may have given the loop work */
         }
         if (COIL__UNLIKELY(loop->stacks.wants_trim)) {
             loop->trim(loop);

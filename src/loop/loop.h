@@ -14,6 +14,7 @@
 #include "sys/backend.h"
 #include "sys/context.h"
 #include "sys/stack.h"
+#include "sys/ticks.h"
 
 #include <coil/error.h>
 #include <coil/loop.h>
@@ -25,6 +26,7 @@ struct coil__pool;
 struct coil_loop {
     struct coil__ready *current; /* a chain: the rest of this iteration */
     struct coil__queue ready;    /* for the next iteration */
+    struct coil__ready *aside;   /* a chain: what of `current` waits for an eager task's first step */
     unsigned elisions_left;    /* iterations that may still pass before the kernel is asked */
     unsigned elisions;         /* what elisions_left starts from, adapted to their length */
     unsigned budget;           /* immediate completions a task may have before it must yield */
@@ -48,6 +50,8 @@ struct coil_loop {
     bool debug;
     bool in_error_handler;
     int64_t polled_at; /* time after the last wait */
+    uint64_t polled_ticks; /* the same, by the cheap clock */
+    uint64_t slow_ticks;   /* about SLOW_NS of it; 0: not measured yet */
     coil_callback before_wait;
     coil_callback after_wait;
     void *wait_hook_user;
@@ -88,7 +92,7 @@ struct coil__thread {
 
 extern _Thread_local struct coil__thread coil__thread;
 
-enum { COIL__BUDGET = 128, COIL__MAX_ELISIONS = 64 };
+enum { COIL__BUDGET = 128, COIL__MAX_ELISIONS = 64, COIL__LOOK_EVERY = 8 };
 
 /* The error for a call that needs a task and finds none. */
 int coil__no_task(void);
@@ -110,7 +114,11 @@ static inline struct coil__ready *coil__loop_peek(struct coil_loop *loop)
     struct coil__ready *next = loop->current;
 
     if (!next && loop->elisions_left > 0) {
-        loop->elisions_left--;
+        if (loop->elisions_left-- % COIL__LOOK_EVERY == 0 &&
+            coil__ticks() - loop->polled_ticks > loop->slow_ticks) {
+            loop->elisions_left = 0; /* the tasks have become slow */
+            return NULL;
+        }
         next = coil__queue_take_all(&loop->ready);
         loop->current = next;
     }

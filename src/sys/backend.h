@@ -132,5 +132,7 @@ void coil__eventfd_wake(int fd);
 /* The real system calls. */
 extern const struct coil__net_class coil__net_os;
 ssize_t coil__os_attempt(struct coil__backend *backend, struct coil_op *op);
+/* A read or write, however long it takes: for regular files. */
+ssize_t coil__os_call(const struct coil_op *op);
 
 #endif

@@ -128,7 +128,8 @@ static int side_of(const struct coil_op *op)
 static uint32_t events_of(const struct coil_op *op)
 {
     if (op->kind_ == COIL__OP_POLL) {
-        return (uint32_t)op->flags_ & (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP);
+        return (uint32_t)op->flags_ & (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLRDNORM |
+                                       EPOLLRDBAND | EPOLLWRNORM | EPOLLWRBAND);
     }
     return side_of(op) == WRITE_SIDE ? EPOLLOUT : EPOLLIN;
 }
@@ -189,7 +190,10 @@ static int do_at_once(struct epoll *e, struct coil_op *op)
 {
     ssize_t result = coil__os_attempt(&e->base, op);
 
-    op->result = result == -EAGAIN && op->kind_ == COIL__OP_POLL ? 0 : result;
+    if (result == -EAGAIN) {
+        result = op->kind_ == COIL__OP_POLL ? 0 : coil__os_call(op);
+    }
+    op->result = result;
     return 1;
 }
 
@@ -271,6 +275,7 @@ static bool could_block(const struct coil_op *op)
     case COIL__OP_WRITE:
     case COIL__OP_READV:
     case COIL__OP_WRITEV:
+    case COIL__OP_ACCEPT:
         return coil__os_attempt(NULL, &poll) == -EAGAIN;
     default:
         return false;
@@ -283,6 +288,7 @@ static void serve_side(struct epoll *e, struct entry *entry, int side, uint32_t 
 {
     uint32_t events_of_side = side == READ_SIDE ? READ_EVENTS : WRITE_EVENTS;
     bool is_first = true;
+    bool is_stuck = false;
 
     COIL__LIST_FOREACH_SAFE(&entry->ops[side], link) {
         struct coil_op *op = op_of(link);
@@ -293,12 +299,12 @@ static void serve_side(struct epoll *e, struct entry *entry, int side, uint32_t 
             if (events & wanted) {
                 finish_later(e, op, (ssize_t)(events & wanted));
             }
-        } else if (events & events_of_side && (is_first || !could_block(op)) &&
+        } else if (!is_stuck && events & events_of_side && (is_first || !could_block(op)) &&
                    try_op(e, entry, op)) {
             finish_later(e, op, op->result);
             is_first = false;
         } else {
-            break;
+            is_stuck = true; /* those behind it wait their turn; polls take nothing from it */
         }
     }
 }

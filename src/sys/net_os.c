@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -116,10 +117,13 @@ static ssize_t attempt_connect(const struct coil_op *op)
     if (rc == -EINPROGRESS || rc == -EALREADY) {
         return -EAGAIN;
     }
+    if (rc == -EAGAIN) {
+        return -ECONNREFUSED; /* a unix socket's backlog is full: nothing tells when it has room */
+    }
     return rc == -EISCONN ? 0 : rc;
 }
 
-static ssize_t attempt_file(const struct coil_op *op)
+ssize_t coil__os_call(const struct coil_op *op)
 {
     bool has_offset = op->offset_ >= 0;
 
@@ -137,6 +141,35 @@ static ssize_t attempt_file(const struct coil_op *op)
         return has_offset ? RETRY(pwritev(op->fd_, op->buf_, (int)op->size_, op->offset_))
                           : RETRY(writev(op->fd_, op->buf_, (int)op->size_));
     }
+}
+
+/* A descriptor that is ready takes or gives something without waiting; but a blocking one that is
+ * asked to take more than it has room for waits for the rest. RWF_NOWAIT forbids that; where it is
+ * not to be had, no more is written than a ready pipe has room for. */
+static ssize_t attempt_write(const struct coil_op *op)
+{
+    struct iovec whole = {.iov_base = op->buf_, .iov_len = op->size_};
+    bool is_vector = op->kind_ == COIL__OP_WRITEV;
+    const struct iovec *iov = is_vector ? op->buf_ : &whole;
+    ssize_t rc = RETRY(pwritev2(op->fd_, iov, is_vector ? (int)op->size_ : 1, -1, RWF_NOWAIT));
+
+    if (rc != -EOPNOTSUPP && rc != -ENOSYS && rc != -EINVAL) {
+        return rc;
+    }
+    if (is_vector) {
+        whole = iov[0];
+    }
+    if (whole.iov_len > PIPE_BUF) {
+        whole.iov_len = PIPE_BUF;
+    }
+    return RETRY(write(op->fd_, whole.iov_base, whole.iov_len));
+}
+
+static ssize_t attempt_file(const struct coil_op *op)
+{
+    bool is_write = op->kind_ == COIL__OP_WRITE || op->kind_ == COIL__OP_WRITEV;
+
+    return is_write && op->offset_ < 0 && op->size_ > 0 ? attempt_write(op) : coil__os_call(op);
 }
 
 ssize_t coil__os_attempt(struct coil__backend *backend, struct coil_op *op)

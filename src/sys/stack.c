@@ -48,6 +48,7 @@ struct coil__slab {
     bool is_touched;    /* its free stacks may hold pages */
     struct coil__slab *next_usable;
     struct coil__slab *next_all;
+    uint8_t *generations;   /* by index; behind next_free */
     unsigned *valgrind_ids; /* NULL outside of Valgrind */
     uint32_t next_free[];   /* by index: the next free stack, or NONE */
 };
@@ -80,7 +81,7 @@ static int new_slab(struct coil__stack_pool *pool, int class)
     size_t stride = (size_t)1 << (class + COIL__STACK_MIN_LOG2);
     size_t size = slab_size(pool, stride);
     uint32_t count = (uint32_t)(size / stride);
-    struct coil__slab *slab = coil__calloc(1, sizeof *slab + count * sizeof slab->next_free[0]);
+    struct coil__slab *slab = coil__calloc(1, sizeof *slab + count * (sizeof slab->next_free[0] + 1));
 
     if (!slab) {
         return -ENOMEM;
@@ -95,6 +96,7 @@ static int new_slab(struct coil__stack_pool *pool, int class)
     madvise(slab->base, size, MADV_NOHUGEPAGE);
     slab->stride = stride;
     slab->count = count;
+    slab->generations = (uint8_t *)&slab->next_free[count];
     slab->free_head = NONE;
     slab->class = (uint8_t)class;
     slab->is_usable = true;
@@ -220,6 +222,16 @@ void coil__stack_free(struct coil__stack_pool *pool, struct coil__slab *slab, ui
         pool->usable[slab->class] = slab;
     }
     pool->wants_trim |= slab->used == 0;
+}
+
+uint8_t coil__stack_get_generation(const struct coil__stack *stack)
+{
+    return stack->slab->generations[stack->index];
+}
+
+void coil__stack_set_generation(const struct coil__stack *stack, uint8_t generation)
+{
+    stack->slab->generations[stack->index] = generation;
 }
 
 void coil__stack_pool_trim(struct coil__stack_pool *pool)

@@ -51,6 +51,9 @@ int coil__stack_alloc(struct coil__stack_pool *pool, size_t size, struct coil__s
 /* May be called while the stack is still being run on, as long as nothing is allocated from the
  * pool before it is left. */
 void coil__stack_free(struct coil__stack_pool *pool, struct coil__slab *slab, uint32_t index);
+/* A number that the user of a stack keeps from one use to the next; 0 at first. */
+uint8_t coil__stack_get_generation(const struct coil__stack *stack);
+void coil__stack_set_generation(const struct coil__stack *stack, uint8_t generation);
 /* Gives free pages back. Called from a stack that is not of the pool, when wants_trim says so. */
 void coil__stack_pool_trim(struct coil__stack_pool *pool);
 /* Calls fn with the high end of every stack that was ever handed out. */

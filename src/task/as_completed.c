@@ -134,6 +134,9 @@ static int wait_for_next(struct coil_task *self, struct coil_as_completed *compl
         if (completed->waiting_) {
             return -COIL_ECONCURRENT;
         }
+        if (self->cancel) {
+            return coil__cancel_error(self);
+        }
         completed->waiting_ = self;
         coil__suspend(self, &next.wait);
         if (next.rc < 0) {

@@ -174,6 +174,10 @@ int coil_group_create_task(struct coil_group *group, const struct coil_task_opti
         return -ENOMEM;
     }
     rc = adopt(group, task);
+    if (rc == 0 && group->is_aborting_) {
+        /* It ran eagerly, and has itself ended the group. */
+        coil_cancel_at(group->scope_.origin_, task, "its group was ended");
+    }
     if (rc == 0 && ret_task) {
         *ret_task = task;
     }

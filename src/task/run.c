@@ -73,6 +73,7 @@ static int end_all(struct coil_loop *loop)
     while (rc == 0 && loop->task_count > 0) {
         coil__tasks_each(loop, cancel_one, NULL);
         rc = coil__loop_iterate(loop, COIL_NEVER);
+        loop->is_stopping = false;
     }
     if (rc == 0) {
         coil__tasks_each(loop, report_unclaimed, NULL);

@@ -120,6 +120,9 @@ ssize_t coil__op_wait(struct coil_task *self, struct coil_op *op, const char *wh
     struct op_wait op_wait = {.wait = {.interrupt = interrupt_op, .what = what}, .op = op};
     int rc;
 
+    if (COIL__UNLIKELY(self->cancel != NULL)) {
+        return coil__cancel_error(self); /* cancelled since the call began */
+    }
     op->task_ = self;
     rc = coil__op_start(self->loop, op, on_completion);
     if (rc == 0) {

@@ -63,6 +63,13 @@ int coil__task_find_owned(struct coil_task *handle, struct coil_task **ret_task)
     return rc;
 }
 
+/* To the pool. It remembers the generation, as the pages may be gone when they are used again. */
+static void give_back(struct coil_loop *loop, const struct coil_task *task)
+{
+    coil__stack_set_generation(&task->stack, task->generation);
+    coil__stack_free(&loop->stacks, task->stack.slab, task->stack.index);
+}
+
 /* Hands an ended task's memory back: a few stay at hand with their stacks, the rest go to the
  * pool. Writes only to the struct, so a task may do this to itself as long as it takes none. */
 static void recycle(struct coil_loop *loop, struct coil_task *task)
@@ -75,7 +82,7 @@ static void recycle(struct coil_loop *loop, struct coil_task *task)
         loop->free_tasks = task;
         loop->free_task_count++;
     } else {
-        coil__stack_free(&loop->stacks, task->stack.slab, task->stack.index);
+        give_back(loop, task);
     }
 }
 
@@ -115,7 +122,7 @@ static void trim(struct coil_loop *loop)
 
     while ((task = loop->free_tasks)) {
         loop->free_tasks = task->next_free;
-        coil__stack_free(&loop->stacks, task->stack.slab, task->stack.index);
+        give_back(loop, task);
     }
     loop->free_task_count = 0;
     coil__stack_pool_trim(&loop->stacks);
@@ -189,14 +196,15 @@ static __attribute__((noinline)) void abandon_scopes(struct coil_task *task)
 /* What is seldom there to be tidied up at a task's end. */
 static __attribute__((noinline)) void tidy(struct coil_task *task)
 {
+    coil__thread.task = NULL;
     if (task->scope != &task->root) {
         abandon_scopes(task);
     }
     if (task->locals) {
         coil__locals_drop(task->locals);
+        task->locals = NULL;
     }
     if (task->loop->is_forked) { /* the parent's task goes on there; this copy ends the loop */
-        coil__thread.task = NULL;
         coil__coro_finish(&task->coro, &task->loop->own);
     }
 }
@@ -204,6 +212,7 @@ static __attribute__((noinline)) void tidy(struct coil_task *task)
 /* The end of a task that is not simply awaited. */
 static __attribute__((noinline)) void notify_owner(struct coil_task *task)
 {
+    coil__thread.task = NULL; /* what an error handler does, the task does no more */
     if (task->owner_kind == COIL__OWNED_BY_USER) {
         task->state = COIL__TASK_DONE;
         return;
@@ -285,15 +294,15 @@ static void run_eagerly(struct coil_task *task)
 {
     struct coil_task *self = coil__thread.task;
     struct coil_loop *loop = task->loop;
-    struct coil__ready *rest;
 
     if (!self) {
         /* Nobody else may run inside the callback: the rest of the iteration is put aside. */
-        rest = loop->current;
+        loop->aside = loop->current;
         loop->current = NULL;
         loop->elisions_left = 0;
         coil__task_run(&task->ready);
-        loop->current = rest;
+        loop->current = loop->aside;
+        loop->aside = NULL;
         return;
     }
     self->ready.next = loop->current;
@@ -334,6 +343,7 @@ static inline struct coil_task *allocate(struct coil_loop *loop, size_t size)
     }
     task = (struct coil_task *)(void *)(stack.high - sizeof *task);
     task->stack = stack;
+    task->generation = coil__stack_get_generation(&stack);
     task->loop = loop;
     task->ready.run = coil__task_run;
     task->scope = &task->root;
@@ -392,7 +402,7 @@ struct coil_task *coil__task_create_in(struct coil_loop *loop,
     struct coil_task *handle;
     char *high;
 
-    if (!fn || options->copy_size > size / 4 || (copy_size > 0 && !arg)) {
+    if (!fn || options->copy_size > size / 4 || (copy_size > 0 && !arg) || loop->is_closing) {
         return NULL;
     }
     loop->end_tasks = coil__tasks_end;
