@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sets up a build folder if it is not there yet, and compiles it.
 #
-#     scripts/configure.sh build|build-clang|build-ucontext|build-aarch64|build-asan|build-tsan
+#     scripts/configure.sh build|build-clang|build-cet|build-ucontext|build-aarch64|build-asan|build-tsan
 #
 # The folder's name says what is built. Debian's own meson is preferred to another one on the
 # path (of a Python environment, say).
@@ -17,6 +17,7 @@ sanitized="-Dbuildtype=debug -Doptimization=1 -Dexamples=false -Dbench=false -Db
 case $dir in
 build) set -- ;;
 build-clang) export CC=clang && set -- ;;
+build-cet) set -- -Dc_args=-fcf-protection=full -Dexamples=false -Dbench=false ;;
 build-ucontext) set -- -Dcontext=ucontext -Dexamples=false -Dbench=false ;;
 build-aarch64) set -- --cross-file scripts/aarch64.ini -During=disabled -Dvalgrind=disabled ;;
 build-asan)

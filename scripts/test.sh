@@ -7,6 +7,7 @@
 #
 # gcc        all tests on io_uring, epoll and the simulated backend; the tree; the headers
 # clang      the same, built with clang
+# cet        built for shadow stacks and branch tracking (not among the default stages)
 # ucontext   the portable context switch: tests of the layers that use it
 # aarch64    cross-built, on epoll and the simulated backend, under qemu-user
 # asan       AddressSanitizer and UndefinedBehaviorSanitizer
@@ -43,6 +44,7 @@ run() {
     case $1 in
     gcc) stage gcc build ;;
     clang) stage clang build-clang --no-suite tree ;;
+    cet) stage cet build-cet --suite sys --suite task ;;
     ucontext) stage ucontext build-ucontext --suite sys --suite task ;;
     aarch64) stage aarch64 build-aarch64 --no-suite tree ;;
     asan) UBSAN_OPTIONS=print_stacktrace=1 stage asan build-asan --no-suite tree ;;

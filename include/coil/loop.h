@@ -127,7 +127,8 @@ COIL_EXPORT int coil_call_at(struct coil_loop *loop, struct coil_handle *handle,
                              coil_callback callback, void *user);
 
 /* As call_soon, from any thread; wakes the loop. The handle must be idle and stay until it was
- * called. Needs no memory: cannot fail but for misuse. asyncio: call_soon_threadsafe. */
+ * called; the loop must not be freed before this call has returned. Needs no memory: cannot fail but
+ * for misuse. asyncio: call_soon_threadsafe. */
 COIL_EXPORT int coil_call_soon_threadsafe(struct coil_loop *loop, struct coil_handle *handle,
                                           coil_callback callback, void *user);
 

@@ -32,7 +32,9 @@ struct coil_op {
     ssize_t result;
     struct coil__list link_; /* in a queue of the backend */
     struct coil_loop *loop_; /* from submit to callback, else NULL */
+    struct coil__list user_link_; /* in the loop's list of what programs have submitted */
     coil_op_callback callback_;
+    coil_op_callback user_callback_;
     struct coil_task *task_; /* the callback's, where the library itself waits */
     void *buf_; /* buffer, iovec array, msghdr or sockaddr, by kind */
     size_t size_;
@@ -82,8 +84,9 @@ COIL_EXPORT void coil_op_accept(struct coil_op *op, int fd, struct sockaddr *add
 COIL_EXPORT void coil_op_connect(struct coil_op *op, int fd, const struct sockaddr *addr,
                                  socklen_t addr_size);
 
-/* Starts the operation; callback is called once, later. Returns 0, or an error and then the
- * callback is not called: -EINVAL (NULL, not prepared, already submitted), -ENOMEM,
+/* Starts the operation; callback is called once, later. When the loop is freed, it is
+ * cancelled, and still gets its callback. Returns 0, or an error and then the callback is not
+ * called: -EINVAL (NULL, not prepared, already submitted), -ENOMEM,
  * -COIL_EWRONGTHREAD, -COIL_ECLOSED, -COIL_EFORKED. */
 COIL_EXPORT int coil_op_submit(struct coil_loop *loop, struct coil_op *op,
                                coil_op_callback callback);

@@ -39,7 +39,7 @@ COIL_BEGIN_DECLS
 
 /* Starts fn(arg) as a task of the running loop; callable from tasks and callbacks. options: may be
  * NULL. Returns a handle that the caller owns; NULL only when out of memory (or, as misuse,
- * outside a loop): awaiting NULL returns -ENOMEM, so the check can wait until then. */
+ * outside a loop, or with a size out of range): awaiting NULL returns -ENOMEM, so the check can wait until then. */
 COIL_EXPORT struct coil_task *coil_task_create(const struct coil_task_options *options,
                                                coil_task_fn fn, void *arg);
 

@@ -234,6 +234,16 @@ void coil__server_free(struct coil_server *server)
     coil__free(server);
 }
 
+void coil__server_forget(struct coil_server *server)
+{
+    for (size_t i = 0; i < server->acceptor_count; i++) {
+        if (server->acceptors[i].task) {
+            coil__net_close(server->loop, server->acceptors[i].fd);
+        }
+    }
+    coil__server_free(server);
+}
+
 /* All sockets are the server's from here on, or closed. */
 static int take_sockets(struct coil_server *server, const int *fds, int count)
 {
@@ -357,7 +367,8 @@ static int check_wait(const struct coil_server *server)
     if (rc < 0 || !self) {
         return rc < 0 ? rc : coil__no_task();
     }
-    return self->owner_kind == COIL__OWNED_BY_OBJECT && self->owner == &server->owner ? -EDEADLK : 0;
+    return self->owner_kind == COIL__OWNED_BY_OBJECT && self->owner == &server->owner ? -EDEADLK
+                                                                                      : 0;
 }
 
 int coil_serve_forever(struct coil_server *server)

@@ -81,6 +81,30 @@ static void end_io(struct coil_loop *loop)
     loop->io = NULL;
 }
 
+/* In a forked child: its copies of the descriptors go, and its copy of the memory. What the parent
+ * has is not touched: no operation is cancelled, nothing is sent. */
+static void forget_io(struct coil_loop *loop)
+{
+    struct coil__io *io = loop->io;
+
+    for (struct coil__stream_block *block = io->blocks; block; block = block->next) {
+        for (int i = 0; i < BLOCK_STREAMS; i++) {
+            struct coil_stream *stream = &block->slots[i].stream;
+
+            if (stream->loop) {
+                coil__stream_drop_input(stream);
+                coil__stream_drop_output(stream);
+                loop->backend->net->close(loop->backend, stream->fd);
+            }
+        }
+    }
+    while (!coil__list_is_empty(&io->servers)) {
+        coil__server_forget((struct coil_server *)(void *)io->servers.next);
+    }
+    free_io(io);
+    loop->io = NULL;
+}
+
 int coil__io_get(struct coil_loop *loop, struct coil__io **ret_io)
 {
     struct coil__io *io = loop->io;
@@ -94,6 +118,7 @@ int coil__io_get(struct coil_loop *loop, struct coil__io **ret_io)
         coil__list_init(&io->servers);
         loop->io = io;
         loop->end_io = end_io;
+        loop->forget_io = forget_io;
     }
     *ret_io = io;
     return 0;

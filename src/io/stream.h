@@ -105,14 +105,16 @@ int coil__io_get(struct coil_loop *loop, struct coil__io **ret_io);
 /* Frees a server whose tasks have ended (serve.c). */
 struct coil_server;
 void coil__server_free(struct coil_server *server);
+/* In a forked child: closes its copies of the listening sockets, and frees. */
+void coil__server_forget(struct coil_server *server);
 /* Brackets of a call on a stream: the stream and the calling task; or why it cannot be made. */
 int coil__stream_enter(struct coil_stream *handle, struct coil_stream **ret_stream,
                        struct coil_task **ret_self);
 void coil__stream_leave(struct coil_stream *stream);
 /* The stream behind a handle: -EINVAL, -COIL_ECLOSED, -COIL_EWRONGTHREAD. */
 int coil__stream_find(struct coil_stream *handle, struct coil_stream **ret_stream);
-/* Waits for an operation of `self` on the stream, which *place shows meanwhile. As coil__op_wait, but
- * a stream that is closed meanwhile gives -COIL_ECLOSED, and a cancel or close that was there
+/* Waits for an operation of `self` on the stream, which *place shows meanwhile. As coil__op_wait,
+ * but a stream that is closed meanwhile gives -COIL_ECLOSED, and a cancel or close that was there
  * before ends it at once. Where the operation itself has not failed, op->result is -ECANCELED. */
 ssize_t coil__stream_op_wait(struct coil_stream *stream, struct coil_task *self, struct coil_op *op,
                              struct coil_op **place, const char *what);

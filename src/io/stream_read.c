@@ -378,7 +378,9 @@ ssize_t coil_stream_peek(struct coil_stream *handle, size_t min, const char **re
     while (rc > 0 && buffered(stream) < min) {
         rc = fill(stream, self);
     }
-    if (rc >= 0) {
+    if (rc >= 0 && stream->is_closing) {
+        rc = -COIL_ECLOSED; /* aborted meanwhile: the buffer goes with this call */
+    } else if (rc >= 0) {
         rc = (ssize_t)buffered(stream);
         *ret_data = rc > 0 ? stream->in.data + stream->in.start : "";
     }

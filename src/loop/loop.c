@@ -50,6 +50,7 @@ static void init_fields(struct coil_loop *loop, const struct coil_loop_options *
 {
     coil__queue_init(&loop->ready);
     coil__list_init(&loop->outgoing);
+    coil__list_init(&loop->user_ops);
     coil__list_init(&loop->done_ops);
     coil__fiber_init_thread(&loop->own.fiber);
     loop->owner = &coil__thread;
@@ -139,7 +140,8 @@ int coil_loop_free(struct coil_loop *loop)
             return rc;
         }
     }
-    loop->is_closing = true; /* no more tasks */
+    loop->is_closing = true; /* no more tasks, no more operations */
+    coil__ops_end(loop);
     if (loop->end_io) {
         loop->end_io(loop);
     }
@@ -158,6 +160,9 @@ int coil_loop_free_after_fork(struct coil_loop *loop)
     }
     if (loop->process == coil__fork_process()) {
         return -COIL_EINVALIDSTATE; /* not a copy: coil_loop_free is for this one */
+    }
+    if (loop->forget_io) {
+        loop->forget_io(loop);
     }
     coil__pool_free_after_fork(loop->workers);
     coil__pool_free_after_fork(loop->resolvers);

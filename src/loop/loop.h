@@ -34,6 +34,7 @@ struct coil_loop {
     struct coil__backend *backend;
     struct coil__heap timers;
     struct coil__list outgoing;           /* of coil__outgoing: run before the kernel is asked */
+    struct coil__list user_ops;           /* of coil_op.user_link_: submitted by the program */
     struct coil__list done_ops;           /* of coil_op.link_: done at once, callback not yet called */
     struct coil__ready done_runner;       /* in `ready` while done_ops is not empty */
     _Atomic(struct coil__ready *) inbox; /* from other threads, newest first, linked by next */
@@ -74,6 +75,7 @@ struct coil_loop {
     /* The stream layer's, made with the first stream. */
     struct coil__io *io;
     void (*end_io)(struct coil_loop *loop); /* closes all streams, frees `io` */
+    void (*forget_io)(struct coil_loop *loop); /* the same in the copy that a forked child has */
     /* Threads, made on first use (pool.c). */
     struct coil__pool *workers;
     struct coil__pool *resolvers;
@@ -194,6 +196,9 @@ static inline int coil__op_start(struct coil_loop *loop, struct coil_op *op,
     }
     return rc;
 }
+
+/* The end of the loop: cancels what programs have submitted, and delivers the callbacks. */
+void coil__ops_end(struct coil_loop *loop);
 
 static inline void coil__op_request_cancel(struct coil_op *op)
 {

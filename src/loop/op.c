@@ -128,6 +128,12 @@ static void run_done(struct coil__ready *ready)
     }
 }
 
+static void on_completion(struct coil_op *op)
+{
+    coil__list_remove(&op->user_link_);
+    op->user_callback_(op);
+}
+
 int coil_op_submit(struct coil_loop *loop, struct coil_op *op, coil_op_callback callback)
 {
     int rc = coil__loop_check(loop);
@@ -138,9 +144,17 @@ int coil_op_submit(struct coil_loop *loop, struct coil_op *op, coil_op_callback 
     if (!op || !callback || !is_prepared(op)) {
         return -EINVAL;
     }
-    rc = coil__op_start(loop, op, callback);
-    if (rc <= 0) {
+    if (loop->is_closing) {
+        return -COIL_ECLOSED;
+    }
+    op->user_callback_ = callback;
+    rc = coil__op_start(loop, op, on_completion);
+    if (rc < 0) {
         return rc;
+    }
+    coil__list_push_tail(&loop->user_ops, &op->user_link_);
+    if (rc == 0) {
+        return 0;
     }
     op->loop_ = loop;
     if (coil__list_is_empty(&loop->done_ops)) {
@@ -171,4 +185,21 @@ int coil_op_cancel(struct coil_op *op)
 bool coil_op_is_pending(const struct coil_op *op)
 {
     return op && op->loop_;
+}
+
+void coil__ops_end(struct coil_loop *loop)
+{
+    if (coil__list_is_empty(&loop->user_ops) || coil__loop_enter(loop) < 0) {
+        return;
+    }
+    COIL__LIST_FOREACH_SAFE(&loop->user_ops, link) {
+        struct coil_op *op = COIL__CONTAINER(link, struct coil_op, user_link_);
+
+        if (op->state_ != COIL__OP_IDLE) {
+            coil__op_request_cancel(op);
+        }
+    }
+    while (!coil__list_is_empty(&loop->user_ops) && coil__loop_iterate(loop, COIL_NEVER) == 0) {
+    }
+    coil__loop_leave(loop);
 }

@@ -308,7 +308,7 @@ static int uring_wait(struct coil__backend *backend, int64_t timeout_ns)
 
     if (COIL__UNLIKELY(has_queued(u))) {
         flush_queues(u);
-        timeout_ns = has_queued(u) ? 0 : timeout_ns;
+        timeout_ns = 0; /* it may have completed some, or some may be left */
     }
     if (COIL__UNLIKELY(!u->wake_armed)) {
         arm_wake(u);
@@ -402,7 +402,8 @@ static int open_ring(struct io_uring *ring)
         IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
         0,
     };
-    const unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_FAST_POLL;
+    const unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP |
+                            IORING_FEAT_FAST_POLL | IORING_FEAT_RSRC_TAGS; /* 5.13: multishot poll */
     int rc = -EINVAL;
 
     for (size_t i = 0; i < sizeof flag_sets / sizeof *flag_sets && rc == -EINVAL; i++) {

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define RETRY(call)                                                                                \
@@ -145,16 +146,20 @@ ssize_t coil__os_call(const struct coil_op *op)
 
 /* A descriptor that is ready takes or gives something without waiting; but a blocking one that is
  * asked to take more than it has room for waits for the rest. RWF_NOWAIT forbids that; where it is
- * not to be had, no more is written than a ready pipe has room for. */
+ * not to be had, no more is written than a ready pipe has room for (files are not waited for). */
 static ssize_t attempt_write(const struct coil_op *op)
 {
     struct iovec whole = {.iov_base = op->buf_, .iov_len = op->size_};
     bool is_vector = op->kind_ == COIL__OP_WRITEV;
     const struct iovec *iov = is_vector ? op->buf_ : &whole;
+    struct stat status;
     ssize_t rc = RETRY(pwritev2(op->fd_, iov, is_vector ? (int)op->size_ : 1, -1, RWF_NOWAIT));
 
     if (rc != -EOPNOTSUPP && rc != -ENOSYS && rc != -EINVAL) {
         return rc;
+    }
+    if (fstat(op->fd_, &status) == 0 && S_ISREG(status.st_mode)) {
+        return coil__os_call(op);
     }
     if (is_vector) {
         whole = iov[0];

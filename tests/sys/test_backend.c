@@ -113,6 +113,13 @@ static void put(int fd, size_t count)
     CHECK_INT(write(fd, bytes, count), ==, count);
 }
 
+static void make_pipe(int ret_fds[2], int flags)
+{
+    if (pipe2(ret_fds, flags) < 0) {
+        test_fail(__FILE__, __LINE__, "pipe2: %s", strerror(errno));
+    }
+}
+
 /* --- what the system gives --- */
 
 COIL_TEST(backend_unknown_name)
@@ -143,7 +150,7 @@ BACKEND_TEST(read_of_a_pipe_waits)
     struct work work = {0};
     int fds[2];
 
-    CHECK_INT(pipe2(fds, O_CLOEXEC), ==, 0);
+    make_pipe(fds, O_CLOEXEC);
     coil_op_read(&work.op, fds[0], &work.byte, 1, -1);
     start(b, &work);
     CHECK_INT(b->in_flight, ==, 1);
@@ -350,7 +357,7 @@ BACKEND_TEST(nonblocking_pipe_waits_too)
     struct work two = {0};
     int fds[2];
 
-    CHECK_INT(pipe2(fds, O_CLOEXEC | O_NONBLOCK), ==, 0);
+    make_pipe(fds, O_CLOEXEC | O_NONBLOCK);
     coil_op_read(&one.op, fds[0], &one.byte, 1, -1);
     coil_op_read(&two.op, fds[0], &two.byte, 1, -1);
     start(b, &one);
@@ -381,7 +388,7 @@ BACKEND_TEST(nonblocking_pipe_write_waits_for_room)
     struct work work = {0};
     int fds[2];
 
-    CHECK_INT(pipe2(fds, O_CLOEXEC | O_NONBLOCK), ==, 0);
+    make_pipe(fds, O_CLOEXEC | O_NONBLOCK);
     while (write(fds[1], bytes, sizeof bytes) > 0) {
     }
     coil_op_write(&work.op, fds[1], bytes, 4096, -1);
@@ -400,7 +407,7 @@ BACKEND_TEST(nonblocking_pipe_cancel)
     struct work work = {0};
     int fds[2];
 
-    CHECK_INT(pipe2(fds, O_CLOEXEC | O_NONBLOCK), ==, 0);
+    make_pipe(fds, O_CLOEXEC | O_NONBLOCK);
     coil_op_read(&work.op, fds[0], &work.byte, 1, -1);
     start(b, &work);
     look(b);

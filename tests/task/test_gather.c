@@ -482,6 +482,7 @@ TASK_TEST(as_completed_misuse_is_named)
     CHECK_ERR(coil_as_completed_next(&completed, NULL), -COIL_ECONCURRENT);
     CHECK_OK(coil_await(coil_create_task(close_it, &completed)));
     CHECK_ERR(coil_await(waiter), -ENODATA);
+    coil_as_completed_close(&completed);
     coil_cancel(task);
     CHECK_ERR(coil_await(task), -ECANCELED);
     return 0;
