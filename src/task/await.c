@@ -111,15 +111,12 @@ static inline __attribute__((always_inline)) int await(struct coil_task *handle,
     if (COIL__UNLIKELY(!self)) {
         return coil__no_task();
     }
-    rc = coil__task_find(handle, &target);
-    if (rc < 0) {
-        return rc;
+    if (COIL__UNLIKELY(!coil__task_is_in(handle, self->loop, &target))) {
+        rc = coil__task_check(handle);
+        return rc < 0 ? rc : -COIL_EWRONGTHREAD; /* of another loop of this thread */
     }
     if (target == self) {
         return -EDEADLK;
-    }
-    if (target->loop != self->loop) {
-        return -COIL_EWRONGTHREAD;
     }
     if (target->owner_kind != COIL__OWNED_BY_USER && target->owner_kind != COIL__OWNED_BY_AWAIT) {
         return -COIL_ESTALE;

@@ -2,8 +2,8 @@
  * coil_staggered_race have in common.
  *
  * The crew stands on the stack of the task that leads it, and owns its tasks. Each tells it of its
- * end; the leader is woken, and decides what is next. A cancel of the leader cancels the crew, which
- * is still waited for.
+ * end; the leader is woken, and decides what is next. A cancel of the leader cancels the crew,
+ * which is still waited for.
  */
 #ifndef COIL__TASK_CREW_H
 #define COIL__TASK_CREW_H

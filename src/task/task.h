@@ -101,18 +101,26 @@ static inline struct coil_task *coil__task_handle(struct coil_task *task)
 /* Why a handle cannot be used; 0 when it can. */
 int coil__task_check(struct coil_task *handle);
 
-/* The task behind a handle: 0, -ENOMEM for NULL, -COIL_ESTALE, -COIL_EWRONGTHREAD. */
-static inline int coil__task_find(struct coil_task *handle, struct coil_task **ret_task)
+/* True for a handle that is good, and of a task of `loop`. */
+static inline bool coil__task_is_in(struct coil_task *handle, const struct coil_loop *loop,
+                                    struct coil_task **ret_task)
 {
     uintptr_t bits = (uintptr_t)handle;
     struct coil_task *task = (struct coil_task *)(bits & ~(uintptr_t)(COIL__TASK_ALIGN - 1));
 
     *ret_task = task;
-    if (COIL__LIKELY(task && coil__thread.loop && task->state != COIL__TASK_FREE &&
-                     !((task->generation ^ bits) & (COIL__TASK_ALIGN - 1)) &&
-                     task->loop == coil__thread.loop)) {
+    return task && task->state != COIL__TASK_FREE &&
+           !((task->generation ^ bits) & (COIL__TASK_ALIGN - 1)) && task->loop == loop;
+}
+
+/* The task behind a handle: 0, -ENOMEM for NULL, -COIL_ESTALE, -COIL_EWRONGTHREAD. */
+static inline int coil__task_find(struct coil_task *handle, struct coil_task **ret_task)
+{
+    if (COIL__LIKELY(coil__thread.loop &&
+                     coil__task_is_in(handle, coil__thread.loop, ret_task))) {
         return 0;
     }
+    *ret_task = (struct coil_task *)((uintptr_t)handle & ~(uintptr_t)(COIL__TASK_ALIGN - 1));
     return coil__task_check(handle);
 }
 

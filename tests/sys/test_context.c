@@ -479,7 +479,7 @@ static void check_order(const char *text, const char *const *names, size_t count
 COIL_TEST_LIMIT(context_gdb_walks_the_running_task, 60)
 {
     static const char *const names[] = {"context_stop_here", "context_program_main", "task_main",
-                                        "coil__context_root"};
+                                        "context_root"};
     const char *output;
 
     if (!can_run_gdb()) {
@@ -494,7 +494,7 @@ COIL_TEST_LIMIT(context_gdb_walks_the_running_task, 60)
 COIL_TEST_LIMIT(context_gdb_walks_a_suspended_task, 60)
 {
     static const char *const names[] = {"coil__suspend", "context_sleeper_inner", "context_sleeper",
-                                        "task_main", "coil__context_root"};
+                                        "task_main", "context_root"};
     const char *output;
 
     if (!can_run_gdb()) {
@@ -533,7 +533,7 @@ COIL_TEST_LIMIT(context_gdb_walks_at_every_instruction_of_a_switch, 120)
             next[-1] = '\0';
         }
         steps++;
-        lost += !strstr(step, "coil__context_root") && !strstr(step, " main (");
+        lost += !strstr(step, "context_root") && !strstr(step, " main (");
         switches += strstr(step, "jmp    *%rcx") != NULL;
         step = next;
     }
