@@ -10,6 +10,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -549,6 +550,42 @@ TASK_TEST(dial_deadline_covers_lookup_and_connect)
     CHECK_INT(lowest_free(), ==, lowest);
     close_black_hole(&hole);
     sem_post(&gate);
+    return 0;
+}
+
+/* A deadline that passes while the call is on its way, however many calls went before it. */
+TASK_TEST(dial_deadline_that_has_passed)
+{
+    enum { FEWEST_CALLS = 118, MOST_CALLS = 134 }; /* around a task's budget */
+    struct black_hole hole = {{0}};
+    uint16_t port;
+    int fds[2];
+
+    if (test_backend_is("sim")) {
+        test_skip("no time passes while a task runs");
+    }
+    open_black_hole(&hole, "127.0.0.1", 0);
+    port = port_of(hole.fds[0]);
+    test_socket_pair(fds);
+    for (int calls = FEWEST_CALLS; calls <= MOST_CALLS; calls++) {
+        int rc = 0;
+
+        coil_yield();
+        coil_timeout(COIL_MSEC) {
+            int64_t end = coil_now() + 2 * COIL_MSEC;
+
+            while (coil_now() < end) {
+            }
+            for (int i = 0; i < calls; i++) {
+                coil_poll(fds[0], POLLOUT);
+            }
+            rc = coil_dial("127.0.0.1", port, NULL);
+        }
+        CHECK_ERR(rc, -ETIMEDOUT);
+    }
+    close(fds[0]);
+    close(fds[1]);
+    close_black_hole(&hole);
     return 0;
 }
 

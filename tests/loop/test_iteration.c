@@ -76,7 +76,7 @@ COIL_TEST(iteration_runs_what_its_hook_made_ready)
 
     CHECK_OK(coil_loop_new(NULL, &late.loop));
     CHECK_OK(coil_loop_set_wait_hooks(late.loop, give_work, NULL, &late));
-    CHECK_OK(coil_loop_run_once(late.loop, COIL_HOUR));
+    CHECK_OK(coil_loop_run_once(late.loop, 60 * COIL_MINUTE));
     CHECK_INT(late.hooks, ==, 1);
     CHECK_INT(late.calls, ==, 1);
     CHECK_OK(coil_loop_free(late.loop));
@@ -129,7 +129,7 @@ static int sleep_beside(void *arg)
     return 0;
 }
 
-/* The kernel is asked seldom beside quick tasks; when they become slow, timers are served in time. */
+/* Beside quick tasks the kernel is asked seldom; when they become slow, timers come in time. */
 TASK_TEST(iteration_notices_that_tasks_became_slow)
 {
     struct race race = {0};

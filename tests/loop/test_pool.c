@@ -115,7 +115,10 @@ static void run_until(struct coil_loop *loop, const int *count, int wanted)
 
 static void wait_until_begun(struct work *work)
 {
-    while (work->job.pool && !atomic_load(&work->began)) {
+    for (int i = 0; !atomic_load(&work->began); i++) {
+        if (i == 20000) {
+            test_fail(__FILE__, __LINE__, "a job does not begin");
+        }
         nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
     }
 }

@@ -101,6 +101,33 @@ COIL_TEST(watch_two_directions_on_one_descriptor)
     CHECK_OK(coil_loop_free(loop));
 }
 
+/* One watch for both directions: once per iteration, with all that is there. */
+COIL_TEST(watch_both_directions_by_one_watch)
+{
+    struct probe probe = {0};
+    struct coil_loop *loop;
+    int fds[2];
+
+    CHECK_OK(coil_loop_new(NULL, &loop));
+    test_socket_pair(fds);
+    CHECK_OK(coil_watch_start(loop, &probe.watch, fds[0], POLLIN | POLLOUT, on_event));
+    for (int i = 0; i < 100 && probe.calls < 3; i++) {
+        CHECK_OK(coil_loop_run_once(loop, COIL_SEC));
+    }
+    CHECK_INT(probe.calls, ==, 3);
+    CHECK_INT(probe.last, ==, POLLOUT);
+    CHECK_INT(write(fds[1], "x", 1), ==, 1);
+    for (int i = 0; i < 100 && probe.last == POLLOUT; i++) {
+        CHECK_OK(coil_loop_run_once(loop, COIL_SEC));
+    }
+    CHECK_INT(probe.last, ==, POLLIN | POLLOUT);
+    CHECK_OK(coil_watch_stop(&probe.watch));
+    run_until_over(loop, &probe);
+    close(fds[0]);
+    close(fds[1]);
+    CHECK_OK(coil_loop_free(loop));
+}
+
 COIL_TEST(watch_misuse_is_named)
 {
     struct probe probe = {0};

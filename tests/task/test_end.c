@@ -1,4 +1,4 @@
-/* The ends of tasks: what is no longer theirs, who is told, and what a handle is worth afterwards. */
+/* The ends of tasks: what is not theirs any more, who is told, what a handle is worth later. */
 #include "in_task.h"
 
 #include <coil/event.h>
@@ -39,7 +39,7 @@ TASK_TEST(end_error_handler_cannot_suspend)
 
 /* --- handles of ended tasks --- */
 
-enum { CROWD = 5000, CROWD_WHERE_SLOW = 1000 };
+enum { CROWD = 5000, CROWD_WHERE_SLOW = 2000 };
 
 static struct coil_task *old[CROWD];
 static struct coil_task *young[CROWD];

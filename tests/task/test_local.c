@@ -85,6 +85,39 @@ TASK_TEST(local_set_again_takes_no_memory)
     return 0;
 }
 
+static int see_nothing_in_task(void *arg)
+{
+    CHECK_PTR(coil_local_get(&first), ==, NULL);
+    ++*(int *)arg;
+    return 0;
+}
+
+static void see_nothing_in_handler(const struct coil_report *report, void *user)
+{
+    CHECK_ERR(report->error, -EIO);
+    CHECK_PTR(coil_local_get(&first), ==, NULL);
+    CHECK_OK(coil_detach(coil_create_task(see_nothing_in_task, user)));
+}
+
+static int set_and_fail(void *arg)
+{
+    CHECK_OK(coil_local_set(&first, arg));
+    return -EIO;
+}
+
+/* A task's values end before its error is reported: the handler and what it starts see none. */
+TASK_TEST(local_values_are_gone_in_an_error_handler)
+{
+    struct coil_loop *loop = coil_loop_current();
+    int count = 0;
+
+    CHECK_OK(coil_loop_set_error_handler(loop, see_nothing_in_handler, &count));
+    CHECK_OK(coil_detach(coil_create_task(set_and_fail, &a)));
+    yield_times(3);
+    CHECK_INT(count, ==, 1);
+    return coil_loop_set_error_handler(loop, NULL, NULL);
+}
+
 static void see_nothing(void *user)
 {
     CHECK_PTR(coil_local_get(&first), ==, NULL);
