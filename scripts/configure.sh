@@ -1,7 +1,8 @@
 #!/bin/sh
 # Sets up a build folder if it is not there yet, and compiles it.
 #
-#     scripts/configure.sh build|build-clang|build-cet|build-ucontext|build-aarch64|build-asan|build-tsan
+#     scripts/configure.sh build|build-clang|build-cet|build-ucontext|build-aarch64|
+#                          build-asan|build-tsan
 #
 # The folder's name says what is built. Debian's own meson is preferred to another one on the
 # path (of a Python environment, say).

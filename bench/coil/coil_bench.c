@@ -20,8 +20,10 @@ struct item {
 };
 
 static const struct item items[] = {
-    {"yield", bench_yield, 20000000},  {"create", bench_create, 5000000},
-    {"handover", bench_handover, 10000000}, {"sleep", bench_sleep, 100000},
+    {"yield", bench_yield, 20000000},
+    {"create", bench_create, 5000000},
+    {"handover", bench_handover, 10000000},
+    {"sleep", bench_sleep, 100000},
     {"echo", bench_echo, 0},
 };
 

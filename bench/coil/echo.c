@@ -51,7 +51,7 @@ int bench_echo(void *arg)
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
-    rc = coil_start_server("127.0.0.1", (uint16_t)*(long *)arg, &options, client, NULL, &server);
+    rc = coil_start_server("127.0.0.1", (uint16_t) * (long *)arg, &options, client, NULL, &server);
     if (rc < 0) {
         return rc;
     }

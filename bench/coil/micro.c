@@ -118,7 +118,7 @@ static long peak_rss_kib(void)
 
 int bench_sleep(void *arg)
 {
-    size_t count = (size_t)*(long *)arg;
+    size_t count = (size_t) * (long *)arg;
     struct coil_task **tasks = malloc(count * sizeof *tasks);
     int64_t start = coil_now();
     int rc;

@@ -88,7 +88,7 @@ struct coil__timer {
 
 struct coil_task;
 
-/* Internal: what a group or a gather is to its tasks; told when one has ended, before it is freed. */
+/* Internal: what a group or a gather is to its tasks; told when one has ended, before it goes. */
 struct coil__owner {
     void (*child_done)(struct coil__owner *owner, struct coil_task *task);
 };
@@ -99,7 +99,10 @@ struct coil__owner {
     {                                                                                              \
     }
 #else
-#define COIL__ZERO {0}
+#define COIL__ZERO                                                                                 \
+    {                                                                                              \
+        0                                                                                          \
+    }
 #endif
 
 /* Internal: a name that is unique on its line, for the block macros. */
@@ -109,7 +112,7 @@ struct coil__owner {
 
 COIL_BEGIN_DECLS
 
-/* The version of the library that is running, as "MAJOR.MINOR.PATCH"; static storage. Any thread. */
+/* The version of the running library, as "MAJOR.MINOR.PATCH"; static storage. Any thread. */
 COIL_EXPORT const char *coil_version(void);
 
 COIL_END_DECLS

@@ -13,23 +13,23 @@
 
 /* The library's own errors. Used negated, as errno values are. */
 enum coil_error {
-    COIL_ENOTASK = 4097,   /* a suspending call outside a task */
-    COIL_ENOLOOP,          /* a call that needs a running loop, in a thread that runs none */
-    COIL_EWRONGTHREAD,     /* an object of a loop used from another thread or loop */
-    COIL_EFORKED,          /* a call in the child of a fork(), before it started a loop of its own */
-    COIL_ESTALE,           /* a task handle that was already awaited, detached or given away */
-    COIL_EINVALIDSTATE,    /* the object is not in a state that allows the call */
-    COIL_ECLOSED,          /* the stream, listener, channel or loop is closed */
-    COIL_ECONCURRENT,      /* a second task reads (or a second one writes) the same thing at once */
-    COIL_EINCOMPLETE,      /* the peer ended before all the bytes asked for had come */
-    COIL_ELIMIT,           /* a stated bound was reached (line too long, buffer full, pool full) */
-    COIL_ESTOPPED,         /* the loop was stopped before the work was done */
-    COIL_ENOTREADY,        /* a child of a group ended before it said that it was ready */
-    COIL_ENESTED,          /* coil_run inside a running loop */
-    COIL_EBACKEND,         /* the backend asked for is unknown or not to be had here */
-    COIL_EHOSTNAME,        /* the host name does not resolve (no such name, no address) */
-    COIL_ERESOLVER,        /* the resolver failed for now: try again later */
-    COIL_EADDRESS,         /* an address that cannot be parsed */
+    COIL_ENOTASK = 4097, /* a suspending call outside a task */
+    COIL_ENOLOOP,        /* a call that needs a running loop, in a thread that runs none */
+    COIL_EWRONGTHREAD,   /* an object of a loop used from another thread or loop */
+    COIL_EFORKED,        /* a call in the child of a fork(), before it started a loop of its own */
+    COIL_ESTALE,         /* a task handle that was already awaited, detached or given away */
+    COIL_EINVALIDSTATE,  /* the object is not in a state that allows the call */
+    COIL_ECLOSED,        /* the stream, listener, channel or loop is closed */
+    COIL_ECONCURRENT,    /* a second task reads (or a second one writes) the same thing at once */
+    COIL_EINCOMPLETE,    /* the peer ended before all the bytes asked for had come */
+    COIL_ELIMIT,         /* a stated bound was reached (line too long, buffer full, pool full) */
+    COIL_ESTOPPED,       /* the loop was stopped before the work was done */
+    COIL_ENOTREADY,      /* a child of a group ended before it said that it was ready */
+    COIL_ENESTED,        /* coil_run inside a running loop */
+    COIL_EBACKEND,       /* the backend asked for is unknown or not to be had here */
+    COIL_EHOSTNAME,      /* the host name does not resolve (no such name, no address) */
+    COIL_ERESOLVER,      /* the resolver failed for now: try again later */
+    COIL_EADDRESS,       /* an address that cannot be parsed */
     COIL_ERROR_END_,
 };
 

@@ -39,7 +39,7 @@ COIL_EXPORT COIL_SUSPENDS ssize_t coil_sendmsg(int fd, const struct msghdr *msg,
  * came after a part was sent; or the error when nothing was. */
 COIL_EXPORT COIL_SUSPENDS ssize_t coil_send_all(int fd, const void *buf, size_t size);
 
-/* connect(2), until it is connected or has failed. After a failure or a cancel: close the socket. */
+/* connect(2), until it is connected or has failed. After a failure or a cancel: close it. */
 COIL_EXPORT COIL_SUSPENDS int coil_connect(int fd, const struct sockaddr *addr, socklen_t size);
 
 /* close(2). Use it for sockets that the library made (under "sim" they are no descriptors of the

@@ -38,7 +38,7 @@ struct coil_group {
     size_t error_count_; /* also those that found no room above */
     size_t child_count_;
     bool is_aborting_;
-    bool was_cancelled_; /* by coil_group_cancel */
+    bool was_cancelled_;       /* by coil_group_cancel */
     struct coil__owner owner_; /* how children find the group */
 };
 

@@ -23,10 +23,10 @@ struct coil_task;
 
 /* What a loop is made with. All-zero is the default of everything. */
 struct coil_loop_options {
-    const char *backend;    /* "uring", "epoll", "sim"; NULL: COIL_BACKEND, else the best there is */
-    size_t stack_size;      /* of a task, guard included; 0: 64 KiB; rounded up to a power of two */
-    uint64_t seed;          /* simulated backend: order of tasks; 0: COIL_SEED, else none */
-    unsigned max_threads;   /* of the pool for blocking work; 0: min(32, cores + 4) */
+    const char *backend;  /* "uring", "epoll", "sim"; NULL: COIL_BACKEND, else the best there is */
+    size_t stack_size;    /* of a task, guard included; 0: 64 KiB; rounded up to a power of two */
+    uint64_t seed;        /* simulated backend: order of tasks; 0: COIL_SEED, else none */
+    unsigned max_threads; /* of the pool for blocking work; 0: min(32, cores + 4) */
     unsigned max_resolvers; /* threads for name resolution; 0: 4 */
     bool debug;             /* also by COIL_DEBUG=1 */
     bool no_guard_regions;  /* guard stacks by mprotect even where the kernel has better */
@@ -35,10 +35,10 @@ struct coil_loop_options {
 /* What went wrong where nobody was there to be told: an error of a task nobody awaits, of an
  * accept that is repeated, of a callback. Valid during the call only. */
 struct coil_report {
-    const char *message;           /* a sentence, without a full stop */
-    int error;                     /* negative, or 0 */
-    const char *task_name;         /* or NULL */
-    const struct coil_site *site;  /* where the task was created, or NULL */
+    const char *message;            /* a sentence, without a full stop */
+    int error;                      /* negative, or 0 */
+    const char *task_name;          /* or NULL */
+    const struct coil_site *site;   /* where the task was created, or NULL */
     const struct coil_site *origin; /* where the cancel came from, or NULL */
 };
 
@@ -60,7 +60,7 @@ struct coil_handle {
 COIL_BEGIN_DECLS
 
 /* Makes a loop for the calling thread. options: may be NULL; not kept. ret_loop: owned by the
- * caller, who frees it. -COIL_EBACKEND (unknown or forbidden backend), -ENOMEM, -EINVAL, -EMFILE. */
+ * caller, who frees it. -COIL_EBACKEND (unknown or forbidden), -ENOMEM, -EINVAL, -EMFILE. */
 COIL_EXPORT int coil_loop_new(const struct coil_loop_options *options, struct coil_loop **ret_loop);
 
 /* Frees a loop that does not run: cancels its tasks and runs it until they have ended, drops
@@ -127,8 +127,8 @@ COIL_EXPORT int coil_call_at(struct coil_loop *loop, struct coil_handle *handle,
                              coil_callback callback, void *user);
 
 /* As call_soon, from any thread; wakes the loop. The handle must be idle and stay until it was
- * called; the loop must not be freed before this call has returned. Needs no memory: cannot fail but
- * for misuse. asyncio: call_soon_threadsafe. */
+ * called; the loop must not be freed before this call has returned. Needs no memory: fails only by
+ * misuse. asyncio: call_soon_threadsafe. */
 COIL_EXPORT int coil_call_soon_threadsafe(struct coil_loop *loop, struct coil_handle *handle,
                                           coil_callback callback, void *user);
 

@@ -30,13 +30,13 @@ typedef void (*coil_op_callback)(struct coil_op *op);
  * valid in the callback and until the next submit. */
 struct coil_op {
     ssize_t result;
-    struct coil__list link_; /* in a queue of the backend */
-    struct coil_loop *loop_; /* from submit to callback, else NULL */
+    struct coil__list link_;      /* in a queue of the backend */
+    struct coil_loop *loop_;      /* from submit to callback, else NULL */
     struct coil__list user_link_; /* in the loop's list of what programs have submitted */
     coil_op_callback callback_;
     coil_op_callback user_callback_;
     struct coil_task *task_; /* the callback's, where the library itself waits */
-    void *buf_; /* buffer, iovec array, msghdr or sockaddr, by kind */
+    void *buf_;              /* buffer, iovec array, msghdr or sockaddr, by kind */
     size_t size_;
     int64_t offset_; /* files: position, -1 for the current one; accept: socklen_t * */
     int fd_;

@@ -26,10 +26,10 @@ struct coil_scope {
     const struct coil_site *origin_; /* where the cancel came from */
     const char *reason_;             /* why, in the words of who cancelled; or NULL */
     int64_t deadline_;
-    int32_t error_;       /* 0, or what the calls inside return */
-    uint16_t requests_;   /* cancels made and not taken back */
-    uint8_t kind_;        /* enum coil__scope_kind */
-    bool was_delivered_;  /* a call inside has returned the error */
+    int32_t error_;      /* 0, or what the calls inside return */
+    uint16_t requests_;  /* cancels made and not taken back */
+    uint8_t kind_;       /* enum coil__scope_kind */
+    bool was_delivered_; /* a call inside has returned the error */
 };
 
 COIL_BEGIN_DECLS

@@ -27,11 +27,11 @@ typedef int (*coil_task_fn)(void *arg);
 
 /* How a task is made. All-zero is the default of everything. */
 struct coil_task_options {
-    const char *name;      /* copied, cut at 31 bytes; NULL: "task-N" */
-    size_t stack_size;     /* bytes, rounded up to a power of two; 0: the loop's default */
-    size_t copy_size;      /* this many bytes at arg are copied onto the task's own stack, and fn
+    const char *name;  /* copied, cut at 31 bytes; NULL: "task-N" */
+    size_t stack_size; /* bytes, rounded up to a power of two; 0: the loop's default */
+    size_t copy_size;  /* this many bytes at arg are copied onto the task's own stack, and fn
                               gets the copy; at most a quarter of the stack; 0: arg is passed */
-    bool eager;            /* runs at once, until it first waits; may be done on return */
+    bool eager;        /* runs at once, until it first waits; may be done on return */
     const struct coil_site *site; /* where it is created: COIL_HERE; NULL: unknown */
 };
 
@@ -39,7 +39,8 @@ COIL_BEGIN_DECLS
 
 /* Starts fn(arg) as a task of the running loop; callable from tasks and callbacks. options: may be
  * NULL. Returns a handle that the caller owns; NULL only when out of memory (or, as misuse,
- * outside a loop, or with a size out of range): awaiting NULL returns -ENOMEM, so the check can wait until then. */
+ * outside a loop, or with a size out of range): awaiting NULL returns -ENOMEM, so the check
+ * can wait until then. */
 COIL_EXPORT struct coil_task *coil_task_create(const struct coil_task_options *options,
                                                coil_task_fn fn, void *arg);
 
@@ -53,7 +54,8 @@ COIL_EXPORT struct coil_task *coil_create_task_at(const struct coil_site *site, 
 COIL_EXPORT struct coil_task *coil_create_task_copy_at(const struct coil_site *site,
                                                        coil_task_fn fn, const void *arg,
                                                        size_t size);
-#define coil_create_task_copy(fn, arg, size) coil_create_task_copy_at(COIL_HERE, (fn), (arg), (size))
+#define coil_create_task_copy(fn, arg, size)                                                       \
+    coil_create_task_copy_at(COIL_HERE, (fn), (arg), (size))
 
 /* Waits until the task has ended, and returns what its function returned. Consumes the handle,
  * also on failure; while one await waits, others may join it, and all get the same result.

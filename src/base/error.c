@@ -14,25 +14,25 @@ struct text {
 static const struct text own[] = {
     [COIL_ENOTASK - FIRST] = {"-COIL_ENOTASK", "this call suspends, and must come from a task"},
     [COIL_ENOLOOP - FIRST] = {"-COIL_ENOLOOP", "no loop is running in this thread"},
-    [COIL_EWRONGTHREAD - FIRST] = {"-COIL_EWRONGTHREAD",
-                                   "the object belongs to a loop of another thread"},
+    [COIL_EWRONGTHREAD -
+        FIRST] = {"-COIL_EWRONGTHREAD", "the object belongs to a loop of another thread"},
     [COIL_EFORKED - FIRST] = {"-COIL_EFORKED",
                               "this is the child of a fork, and has not started a loop of its own"},
-    [COIL_ESTALE - FIRST] = {"-COIL_ESTALE",
-                             "the task handle was already awaited, detached or given away"},
-    [COIL_EINVALIDSTATE - FIRST] = {"-COIL_EINVALIDSTATE",
-                                    "the object is not in a state that allows this call"},
+    [COIL_ESTALE -
+        FIRST] = {"-COIL_ESTALE", "the task handle was already awaited, detached or given away"},
+    [COIL_EINVALIDSTATE -
+        FIRST] = {"-COIL_EINVALIDSTATE", "the object is not in a state that allows this call"},
     [COIL_ECLOSED - FIRST] = {"-COIL_ECLOSED", "it is closed"},
-    [COIL_ECONCURRENT - FIRST] = {"-COIL_ECONCURRENT",
-                                  "another task is already waiting in the same call"},
-    [COIL_EINCOMPLETE - FIRST] = {"-COIL_EINCOMPLETE",
-                                  "the peer ended before all the bytes had come"},
+    [COIL_ECONCURRENT -
+        FIRST] = {"-COIL_ECONCURRENT", "another task is already waiting in the same call"},
+    [COIL_EINCOMPLETE -
+        FIRST] = {"-COIL_EINCOMPLETE", "the peer ended before all the bytes had come"},
     [COIL_ELIMIT - FIRST] = {"-COIL_ELIMIT", "a limit was reached"},
     [COIL_ESTOPPED - FIRST] = {"-COIL_ESTOPPED", "the loop was stopped before the work was done"},
     [COIL_ENOTREADY - FIRST] = {"-COIL_ENOTREADY", "the task ended before it said it was ready"},
     [COIL_ENESTED - FIRST] = {"-COIL_ENESTED", "a loop is already running in this thread"},
-    [COIL_EBACKEND - FIRST] = {"-COIL_EBACKEND",
-                               "the backend is unknown, or not to be had on this system"},
+    [COIL_EBACKEND -
+        FIRST] = {"-COIL_EBACKEND", "the backend is unknown, or not to be had on this system"},
     [COIL_EHOSTNAME - FIRST] = {"-COIL_EHOSTNAME", "no such host name, or it has no address"},
     [COIL_ERESOLVER - FIRST] = {"-COIL_ERESOLVER", "the name service failed for the time being"},
     [COIL_EADDRESS - FIRST] = {"-COIL_EADDRESS", "the address cannot be understood"},
@@ -67,6 +67,7 @@ const char *coil_strerror(int error)
 /* The C library knows "ECONNRESET" but not "-ECONNRESET": the sign stands in a table of our own. */
 #define NAMED(name) [name] = "-" #name
 
+/* clang-format off */
 static const char *const system_names[] = {
     NAMED(EPERM),
     NAMED(ENOENT),
@@ -200,6 +201,7 @@ static const char *const system_names[] = {
     NAMED(ERFKILL),
     NAMED(EHWPOISON),
 };
+/* clang-format on */
 
 const char *coil_errname(int error)
 {

@@ -147,10 +147,8 @@ ssize_t coil_send_all(int fd, const void *buf, size_t size)
 
 int coil_connect(int fd, const struct sockaddr *addr, socklen_t size)
 {
-    struct coil_op op = {.kind_ = COIL__OP_CONNECT,
-                         .fd_ = fd,
-                         .buf_ = (void *)(uintptr_t)addr,
-                         .size_ = size};
+    struct coil_op op = {
+        .kind_ = COIL__OP_CONNECT, .fd_ = fd, .buf_ = (void *)(uintptr_t)addr, .size_ = size};
 
     return addr ? (int)wait_for(&op, "connect") : -EINVAL;
 }

@@ -29,7 +29,7 @@ struct coil_server {
     struct coil_server_options options;
     coil_client_fn client;
     void *user;
-    struct coil__owner owner; /* of the clients */
+    struct coil__owner owner;  /* of the clients */
     struct coil__list clients; /* of coil_task.owner_link */
     size_t client_count;
     struct acceptor acceptors[MAX_SOCKETS];
@@ -197,8 +197,7 @@ static int start_acceptor(struct coil_server *server, int fd)
     struct acceptor *acceptor = &server->acceptors[server->acceptor_count];
     struct coil_task_options options = {.name = "accept", .site = COIL_HERE};
 
-    *acceptor = (struct acceptor){
-        .owner.child_done = acceptor_done, .server = server, .fd = fd};
+    *acceptor = (struct acceptor){.owner.child_done = acceptor_done, .server = server, .fd = fd};
     acceptor->task = coil_task_create(&options, acceptor_main, acceptor);
     if (!acceptor->task) {
         return -ENOMEM;
@@ -210,7 +209,8 @@ static int start_acceptor(struct coil_server *server, int fd)
 
 /* --- the server --- */
 
-static struct coil_server *new_server(struct coil__io *io, const struct coil_server_options *options,
+static struct coil_server *new_server(struct coil__io *io,
+                                      const struct coil_server_options *options,
                                       coil_client_fn client, void *user)
 {
     struct coil_server *server = coil__calloc(1, sizeof *server);

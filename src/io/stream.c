@@ -40,7 +40,7 @@ static void free_io(struct coil__io *io)
         coil__free(block);
         block = next;
     }
-    for (int class = 0; class < COIL__CHUNK_CLASSES; class++) {
+    for (int class = 0; class < COIL__CHUNK_CLASSES; class ++) {
         while (io->chunks[class]) {
             struct coil__chunk *next = io->chunks[class]->next;
 
@@ -212,8 +212,8 @@ int coil_stream_open(int fd, const struct coil_stream_options *options,
     return rc;
 }
 
-int coil_open_connection(const char *host, uint16_t port,
-                         const struct coil_stream_options *options, struct coil_stream **ret_stream)
+int coil_open_connection(const char *host, uint16_t port, const struct coil_stream_options *options,
+                         struct coil_stream **ret_stream)
 {
     int fd = ret_stream ? coil_dial(host, port, NULL) : -EINVAL;
 
@@ -349,7 +349,7 @@ int coil_stream_close(struct coil_stream *handle)
     } else if (stream->queued > 0) {
         stream->has_eof_queued = true; /* no more writes; and the close itself tells the peer */
         stream->is_shut_down = true;
-        rc = !self ? -COIL_ENOTASK
+        rc = !self          ? -COIL_ENOTASK
              : self->cancel ? coil__cancel_error(self)
                             : coil__stream_wait_queued(stream, self, 0);
     }
@@ -383,5 +383,5 @@ size_t coil_stream_get_write_buffer_size(const struct coil_stream *handle)
     struct coil_stream *stream = NULL;
 
     return coil__stream_find((struct coil_stream *)(uintptr_t)handle, &stream) < 0 ? 0
-                                                                                  : stream->queued;
+                                                                                   : stream->queued;
 }

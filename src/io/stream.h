@@ -40,8 +40,8 @@ struct coil__io {
     struct coil__stream_block *blocks; /* all memory of streams */
     struct coil_stream *free_streams;  /* by next_free */
     size_t open_count;
-    struct coil__list servers; /* of coil_server.link */
-    char *hot;                   /* COIL__HOT_SIZE bytes */
+    struct coil__list servers;    /* of coil_server.link */
+    char *hot;                    /* COIL__HOT_SIZE bytes */
     struct coil_stream *hot_user; /* whose unread bytes stand in `hot`; NULL: nobody's */
     struct coil__chunk *chunks[COIL__CHUNK_CLASSES]; /* at hand */
     unsigned chunk_count[COIL__CHUNK_CLASSES];
@@ -71,14 +71,14 @@ struct coil_stream {
     uint8_t generation;
     struct coil__io *io;
     int fd;
-    int read_error;  /* negative: what reading met; returned once the buffer is empty */
-    int write_error; /* negative: what sending met; nothing is sent any more */
-    bool is_drained; /* the last receive came up short: the next one will have to wait */
-    bool is_at_eof;  /* the peer's end was received */
-    bool is_closing; /* closed or aborted: calls that still run give up */
+    int read_error;      /* negative: what reading met; returned once the buffer is empty */
+    int write_error;     /* negative: what sending met; nothing is sent any more */
+    bool is_drained;     /* the last receive came up short: the next one will have to wait */
+    bool is_at_eof;      /* the peer's end was received */
+    bool is_closing;     /* closed or aborted: calls that still run give up */
     bool has_eof_queued; /* write_eof: shut down once everything is sent */
     bool is_shut_down;
-    unsigned users;      /* calls and operations that still refer to the struct */
+    unsigned users;           /* calls and operations that still refer to the struct */
     struct coil_task *reader; /* inside a reading call */
     size_t limit;
     size_t high_water;
@@ -86,18 +86,18 @@ struct coil_stream {
     struct coil__inbuf in;
     struct coil__chunk *first; /* to be sent, oldest first */
     struct coil__chunk *last;
-    size_t queued;             /* bytes in chunks */
+    size_t queued;                 /* bytes in chunks */
     struct coil__outgoing flusher; /* in loop->outgoing while there is something new to send */
     struct coil_op send_op;
-    bool is_sending;           /* send_op is with the backend */
-    struct iovec iov[8];       /* send_op's */
+    bool is_sending;     /* send_op is with the backend */
+    struct iovec iov[8]; /* send_op's */
     struct msghdr msg;
-    bool is_writing;           /* a task has the turn to write */
-    struct coil__list turns;   /* of coil__stream_wait: wait for their turn to write, in order */
+    bool is_writing;            /* a task has the turn to write */
+    struct coil__list turns;    /* of coil__stream_wait: wait for their turn to write, in order */
     struct coil__list drainers; /* of coil__stream_wait: wait until less is queued */
-    struct coil_op *read_op;   /* of the reader, while it waits */
-    struct coil_op *write_op;  /* of the writer, while it sends from its own memory and waits */
-    struct coil_task *client;  /* server's: its owner_index is this stream's handle; or NULL */
+    struct coil_op *read_op;    /* of the reader, while it waits */
+    struct coil_op *write_op;   /* of the writer, while it sends from its own memory and waits */
+    struct coil_task *client;   /* server's: its owner_index is this stream's handle; or NULL */
 };
 
 /* The loop's, made if need be. -ENOMEM. */

@@ -94,8 +94,7 @@ static int take_hot(struct coil_stream *stream)
         }
     }
     io->hot_user = stream;
-    stream->in = (struct coil__inbuf){
-        .data = io->hot, .capacity = COIL__HOT_SIZE, .is_hot = true};
+    stream->in = (struct coil__inbuf){.data = io->hot, .capacity = COIL__HOT_SIZE, .is_hot = true};
     return 0;
 }
 
@@ -137,8 +136,7 @@ static ssize_t note(struct coil_stream *stream, ssize_t count, size_t asked)
 static ssize_t attempt(struct coil_stream *stream, void *buf, size_t size)
 {
     struct coil__backend *backend = stream->loop->backend;
-    struct coil_op op = {
-        .kind_ = COIL__OP_RECV, .fd_ = stream->fd, .buf_ = buf, .size_ = size};
+    struct coil_op op = {.kind_ = COIL__OP_RECV, .fd_ = stream->fd, .buf_ = buf, .size_ = size};
 
     return backend->net->attempt(backend, &op);
 }
@@ -296,7 +294,8 @@ static ssize_t find(struct coil_stream *stream, struct coil_task *self, const vo
         size_t size = buffered(stream);
         const char *start = size > 0 ? stream->in.data + stream->in.start : "";
         size_t from = scanned >= sep_size ? scanned - sep_size + 1 : 0;
-        const char *hit = size >= sep_size ? memmem(start + from, size - from, sep, sep_size) : NULL;
+        const char *hit =
+            size >= sep_size ? memmem(start + from, size - from, sep, sep_size) : NULL;
         ssize_t rc;
 
         if (hit) {

@@ -50,7 +50,7 @@ static struct coil__chunk *new_chunk(struct coil__io *io, size_t size)
         chunk->start = 0;
         chunk->end = 0;
         chunk->capacity = (uint32_t)(classes[class].size - sizeof *chunk);
-        chunk->class = (uint32_t)class;
+        chunk->class = (uint32_t) class;
     }
     return chunk;
 }
@@ -238,9 +238,8 @@ static void flush(struct coil__outgoing *outgoing)
         return;
     }
     prepare_send(stream);
-    count = backend->class->batches_calls
-                ? -EAGAIN
-                : backend->net->attempt(backend, &stream->send_op);
+    count =
+        backend->class->batches_calls ? -EAGAIN : backend->net->attempt(backend, &stream->send_op);
     if (count == -EAGAIN) {
         send_later(stream);
         return;
@@ -369,10 +368,8 @@ static ssize_t send_direct(struct coil_stream *stream, struct coil_task *self, c
                            size_t size, bool may_wait)
 {
     struct coil__backend *backend = stream->loop->backend;
-    struct coil_op op = {.kind_ = COIL__OP_SEND,
-                         .fd_ = stream->fd,
-                         .buf_ = (void *)(uintptr_t)data,
-                         .size_ = size};
+    struct coil_op op = {
+        .kind_ = COIL__OP_SEND, .fd_ = stream->fd, .buf_ = (void *)(uintptr_t)data, .size_ = size};
     ssize_t count = backend->net->attempt(backend, &op);
 
     if (count == -EAGAIN && may_wait) {
@@ -387,7 +384,7 @@ static ssize_t send_direct(struct coil_stream *stream, struct coil_task *self, c
     return count == -EAGAIN ? 0 : count;
 }
 
-/* One step of a write: the number of bytes accepted, 0 after having waited for room, or an error. */
+/* One step of a write: the count of bytes accepted, 0 after having waited for room, or an error. */
 static ssize_t write_some(struct coil_stream *stream, struct coil_task *self, const char *data,
                           size_t size)
 {
@@ -470,8 +467,9 @@ ssize_t coil_stream_write(struct coil_stream *handle, const void *buf, size_t si
 {
     struct coil_stream *stream;
     struct coil_task *self;
-    ssize_t rc = (!buf && size > 0) || size > SSIZE_MAX ? -EINVAL
-                                                        : coil__stream_enter(handle, &stream, &self);
+    ssize_t rc = (!buf && size > 0) || size > SSIZE_MAX
+                     ? -EINVAL
+                     : coil__stream_enter(handle, &stream, &self);
 
     if (rc < 0) {
         return rc;

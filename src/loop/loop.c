@@ -398,7 +398,8 @@ int coil_loop_stop(struct coil_loop *loop)
 
 bool coil__loop_is_idle(const struct coil_loop *loop)
 {
-    return !loop->ready.head && !loop->current && loop->timers.count == 0 && loop->backend->in_flight == 0 && loop->external == 0;
+    return !loop->ready.head && !loop->current && loop->timers.count == 0 &&
+           loop->backend->in_flight == 0 && loop->external == 0;
 }
 
 int coil_loop_get_fd(struct coil_loop *loop)
@@ -410,8 +411,8 @@ int coil_loop_get_fd(struct coil_loop *loop)
 
 int64_t coil_loop_next_deadline(struct coil_loop *loop)
 {
-    if (!loop || loop->ready.head || !coil__list_is_empty(&loop->outgoing) ||
-        loop->is_stopping || atomic_load(&loop->inbox) ||
+    if (!loop || loop->ready.head || !coil__list_is_empty(&loop->outgoing) || loop->is_stopping ||
+        atomic_load(&loop->inbox) ||
         (loop->backend->class->has_work && loop->backend->class->has_work(loop->backend))) {
         return 0;
     }

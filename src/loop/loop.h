@@ -26,23 +26,23 @@ struct coil__pool;
 struct coil_loop {
     struct coil__ready *current; /* a chain: the rest of this iteration */
     struct coil__queue ready;    /* for the next iteration */
-    struct coil__ready *aside;   /* a chain: what of `current` waits for an eager task's first step */
+    struct coil__ready *aside; /* a chain: what of `current` waits for an eager task's first step */
     unsigned elisions_left;    /* iterations that may still pass before the kernel is asked */
     unsigned elisions;         /* what elisions_left starts from, adapted to their length */
     unsigned budget;           /* immediate completions a task may have before it must yield */
     struct coil__coro own;     /* the loop's own stack, while a task runs */
     struct coil__backend *backend;
     struct coil__heap timers;
-    struct coil__list outgoing;           /* of coil__outgoing: run before the kernel is asked */
-    struct coil__list user_ops;           /* of coil_op.user_link_: submitted by the program */
-    struct coil__list done_ops;           /* of coil_op.link_: done at once, callback not yet called */
-    struct coil__ready done_runner;       /* in `ready` while done_ops is not empty */
+    struct coil__list outgoing;     /* of coil__outgoing: run before the kernel is asked */
+    struct coil__list user_ops;     /* of coil_op.user_link_: submitted by the program */
+    struct coil__list done_ops;     /* of coil_op.link_: done at once, callback not yet called */
+    struct coil__ready done_runner; /* in `ready` while done_ops is not empty */
     _Atomic(struct coil__ready *) inbox; /* from other threads, newest first, linked by next */
-    atomic_bool is_asleep;                /* a push to the inbox must wake the backend */
-    atomic_bool is_interrupted;           /* SIGINT came */
-    const void *owner;                    /* the thread, by the address of its coil__thread */
-    struct coil_loop *next_of_thread;     /* in the list of its loops */
-    int process;                          /* that made it: in a forked child there is only a copy */
+    atomic_bool is_asleep;               /* a push to the inbox must wake the backend */
+    atomic_bool is_interrupted;          /* SIGINT came */
+    const void *owner;                   /* the thread, by the address of its coil__thread */
+    struct coil_loop *next_of_thread;    /* in the list of its loops */
+    int process;                         /* that made it: in a forked child there is only a copy */
     bool is_running;
     bool is_stopping;
     bool is_forked; /* this is the copy in a child process */
@@ -50,7 +50,7 @@ struct coil_loop {
     bool is_shuffled; /* simulated, with a seed: who is ready runs in an order of the seed's */
     bool debug;
     bool in_error_handler;
-    int64_t polled_at; /* time after the last wait */
+    int64_t polled_at;     /* time after the last wait */
     uint64_t polled_ticks; /* the same, by the cheap clock */
     uint64_t slow_ticks;   /* about SLOW_NS of it; 0: not measured yet */
     coil_callback before_wait;
@@ -65,7 +65,7 @@ struct coil_loop {
     void (*trim)(struct coil_loop *loop);     /* gives memory of ended tasks back */
     struct coil_task *free_tasks;             /* ended, their stacks at hand: hottest first */
     unsigned free_task_count;
-    size_t task_count; /* tasks that have not ended; the stacks lead to them */
+    size_t task_count;                 /* tasks that have not ended; the stacks lead to them */
     struct coil_task *cancelled_tasks; /* whom the cancel that spreads has still to reach */
     struct coil_task *last_cancelled;  /* of them; valid while there are any */
     bool is_cancelling;
@@ -74,7 +74,7 @@ struct coil_loop {
     size_t stack_size;
     /* The stream layer's, made with the first stream. */
     struct coil__io *io;
-    void (*end_io)(struct coil_loop *loop); /* closes all streams, frees `io` */
+    void (*end_io)(struct coil_loop *loop);    /* closes all streams, frees `io` */
     void (*forget_io)(struct coil_loop *loop); /* the same in the copy that a forked child has */
     /* Threads, made on first use (pool.c). */
     struct coil__pool *workers;
@@ -86,10 +86,10 @@ struct coil_loop {
 
 /* What the calling thread is doing: the only mutable state outside of loops. */
 struct coil__thread {
-    struct coil_loop *loop; /* that runs now, or NULL */
-    struct coil_task *task; /* that runs now, or NULL: on the loop's stack, or no loop */
+    struct coil_loop *loop;  /* that runs now, or NULL */
+    struct coil_task *task;  /* that runs now, or NULL: on the loop's stack, or no loop */
     struct coil_loop *loops; /* all of this thread's, linked by next_of_thread */
-    bool is_forked;         /* in a child process, until it runs a loop of its own */
+    bool is_forked;          /* in a child process, until it runs a loop of its own */
 };
 
 extern _Thread_local struct coil__thread coil__thread;

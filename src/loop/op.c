@@ -11,8 +11,8 @@
 static void prepare(struct coil_op *op, int kind, int fd, void *buf, size_t size)
 {
     if (op && op->state_ == COIL__OP_IDLE && !op->loop_) {
-        *op = (struct coil_op){.kind_ = (uint8_t)kind, .fd_ = fd, .buf_ = buf, .size_ = size,
-                               .offset_ = -1};
+        *op = (struct coil_op){
+            .kind_ = (uint8_t)kind, .fd_ = fd, .buf_ = buf, .size_ = size, .offset_ = -1};
     }
 }
 

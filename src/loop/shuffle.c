@@ -7,8 +7,8 @@
  */
 #include "loop/loop.h"
 
-static struct coil__ready *merge(struct coil__backend *backend, struct coil__ready *a, size_t a_left,
-                                 struct coil__ready *b, size_t b_left)
+static struct coil__ready *merge(struct coil__backend *backend, struct coil__ready *a,
+                                 size_t a_left, struct coil__ready *b, size_t b_left)
 {
     struct coil__ready *chain = NULL;
     struct coil__ready **tail = &chain;

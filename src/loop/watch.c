@@ -53,8 +53,8 @@ int coil_watch_start(struct coil_loop *loop, struct coil_watch *watch, int fd, s
     if (!watch || !callback || watch->loop_) {
         return -EINVAL;
     }
-    *watch = (struct coil_watch){
-        .loop_ = loop, .callback_ = callback, .fd_ = fd, .events_ = events};
+    *watch =
+        (struct coil_watch){.loop_ = loop, .callback_ = callback, .fd_ = fd, .events_ = events};
     rc = arm(watch);
     if (rc < 0) {
         watch->loop_ = NULL;

@@ -109,14 +109,15 @@ struct coil__sim_faults {
 };
 
 struct coil__backend_config {
-    const char *name;      /* "uring", "epoll", "sim"; NULL: the best there is */
-    uint64_t seed;         /* simulated only */
+    const char *name;               /* "uring", "epoll", "sim"; NULL: the best there is */
+    uint64_t seed;                  /* simulated only */
     struct coil__sim_faults faults; /* simulated only */
 };
 
 /* Opens a backend. `config->name` unknown or not to be had: -COIL_EBACKEND. With no name, io_uring
  * where the kernel allows it, else epoll. */
-int coil__backend_open(const struct coil__backend_config *config, struct coil__backend **ret_backend);
+int coil__backend_open(const struct coil__backend_config *config,
+                       struct coil__backend **ret_backend);
 
 int coil__uring_open(const struct coil__backend_config *config, struct coil__backend **ret_backend);
 int coil__epoll_open(const struct coil__backend_config *config, struct coil__backend **ret_backend);

@@ -86,7 +86,7 @@ static int make_chunk(struct epoll *e, size_t chunk)
     return e->chunks[chunk] ? 0 : -ENOMEM;
 }
 
-/* The entry of fd, made if need be. -ENOMEM, -EBADF: the table is not stretched to a wild number. */
+/* The entry of fd, made if need be. -ENOMEM; -EBADF: no table is made for a wild number. */
 static int get_entry(struct epoll *e, int fd, struct entry **ret_entry)
 {
     size_t chunk = (size_t)fd / CHUNK;
@@ -229,7 +229,8 @@ static int epoll_submit(struct coil__backend *backend, struct coil_op *op)
         return submit_adopted(e, entry, op);
     }
     if (op->kind_ == COIL__OP_CONNECT) {
-        ssize_t result = coil__os_attempt(backend, op); /* a connect must be begun to be waited for */
+        ssize_t result =
+            coil__os_attempt(backend, op); /* a connect must be begun to be waited for */
 
         if (result != -EAGAIN) {
             op->result = result;
@@ -267,8 +268,7 @@ static void epoll_cancel(struct coil__backend *backend, struct coil_op *op)
  * may have been served since the kernel said so. */
 static bool could_block(const struct coil_op *op)
 {
-    struct coil_op poll = {
-        .kind_ = COIL__OP_POLL, .fd_ = op->fd_, .flags_ = (int)events_of(op)};
+    struct coil_op poll = {.kind_ = COIL__OP_POLL, .fd_ = op->fd_, .flags_ = (int)events_of(op)};
 
     switch (op->kind_) {
     case COIL__OP_READ:
@@ -489,8 +489,8 @@ int coil__epoll_open(const struct coil__backend_config *config, struct coil__bac
     coil__list_init(&e->done);
     e->fd = epoll_create1(EPOLL_CLOEXEC);
     e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    rc = e->fd < 0 || e->wake_fd < 0 ? -errno : control(e, EPOLL_CTL_ADD, e->wake_fd,
-                                                        EPOLLIN | EPOLLET);
+    rc = e->fd < 0 || e->wake_fd < 0 ? -errno
+                                     : control(e, EPOLL_CTL_ADD, e->wake_fd, EPOLLIN | EPOLLET);
     if (rc < 0) {
         if (e->fd >= 0) {
             close(e->fd);

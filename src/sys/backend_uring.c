@@ -296,8 +296,7 @@ static bool needs_enter(struct uring *u)
 {
     unsigned flags = IO_URING_READ_ONCE(*u->ring.sq.kflags);
 
-    return io_uring_sq_ready(&u->ring) > 0 ||
-           (flags & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN));
+    return io_uring_sq_ready(&u->ring) > 0 || (flags & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN));
 }
 
 static int uring_wait(struct coil__backend *backend, int64_t timeout_ns)
@@ -402,8 +401,8 @@ static int open_ring(struct io_uring *ring)
         IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
         0,
     };
-    const unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP |
-                            IORING_FEAT_FAST_POLL | IORING_FEAT_RSRC_TAGS; /* 5.13: multishot poll */
+    const unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_FAST_POLL |
+                            IORING_FEAT_RSRC_TAGS; /* 5.13: multishot poll */
     int rc = -EINVAL;
 
     for (size_t i = 0; i < sizeof flag_sets / sizeof *flag_sets && rc == -EINVAL; i++) {

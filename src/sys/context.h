@@ -46,8 +46,8 @@ static inline __attribute__((always_inline)) void coil__coro_switch(struct coil_
 
 /* As above, but `from` never runs again, and its stack may already have been handed back: it is
  * written to until the switch is done, and not after. */
-static inline __attribute__((always_inline, noreturn)) void
-coil__coro_finish(struct coil__coro *from, struct coil__coro *to)
+static inline __attribute__((always_inline, noreturn)) void coil__coro_finish(
+    struct coil__coro *from, struct coil__coro *to)
 {
     coil__fiber_finish(&from->fiber, &to->fiber);
     coil__context_finish(&from->context, &to->context);

@@ -44,8 +44,8 @@ struct coil__slab {
     uint32_t used;      /* handed out now */
     uint32_t free_head; /* index, or NONE */
     uint8_t class;
-    bool is_usable;     /* stands in pool->usable[class] */
-    bool is_touched;    /* its free stacks may hold pages */
+    bool is_usable;  /* stands in pool->usable[class] */
+    bool is_touched; /* its free stacks may hold pages */
     struct coil__slab *next_usable;
     struct coil__slab *next_all;
     uint8_t *generations;   /* by index; behind next_free */
@@ -81,7 +81,8 @@ static int new_slab(struct coil__stack_pool *pool, int class)
     size_t stride = (size_t)1 << (class + COIL__STACK_MIN_LOG2);
     size_t size = slab_size(pool, stride);
     uint32_t count = (uint32_t)(size / stride);
-    struct coil__slab *slab = coil__calloc(1, sizeof *slab + count * (sizeof slab->next_free[0] + 1));
+    struct coil__slab *slab =
+        coil__calloc(1, sizeof *slab + count * (sizeof slab->next_free[0] + 1));
 
     if (!slab) {
         return -ENOMEM;
@@ -98,7 +99,7 @@ static int new_slab(struct coil__stack_pool *pool, int class)
     slab->count = count;
     slab->generations = (uint8_t *)&slab->next_free[count];
     slab->free_head = NONE;
-    slab->class = (uint8_t)class;
+    slab->class = (uint8_t) class;
     slab->is_usable = true;
     slab->next_usable = pool->usable[class];
     pool->usable[class] = slab;
@@ -148,8 +149,8 @@ static void tell_valgrind(struct coil__slab *slab, const struct coil__stack *sta
         slab->valgrind_ids = coil__calloc(slab->count, sizeof *slab->valgrind_ids);
     }
     if (slab->valgrind_ids) {
-        slab->valgrind_ids[stack->index] = (unsigned)VALGRIND_STACK_REGISTER(stack->low,
-                                                                             stack->high);
+        slab->valgrind_ids[stack->index] =
+            (unsigned)VALGRIND_STACK_REGISTER(stack->low, stack->high);
     }
 #else
     (void)slab;
@@ -257,8 +258,7 @@ size_t coil__stack_round(size_t size)
     return class < COIL__STACK_CLASSES ? (size_t)1 << (class + COIL__STACK_MIN_LOG2) : 0;
 }
 
-void coil__stack_each(struct coil__stack_pool *pool, void (*fn)(char *high, void *user),
-                      void *user)
+void coil__stack_each(struct coil__stack_pool *pool, void (*fn)(char *high, void *user), void *user)
 {
     for (struct coil__slab *slab = pool->all; slab; slab = slab->next_all) {
         for (uint32_t i = 0; i < slab->fresh; i++) {

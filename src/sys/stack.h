@@ -25,8 +25,8 @@
 struct coil__slab;
 
 struct coil__stack {
-    char *low;  /* first usable byte, above the guard */
-    char *high; /* end of the usable bytes, coloured, 64-byte aligned */
+    char *low;   /* first usable byte, above the guard */
+    char *high;  /* end of the usable bytes, coloured, 64-byte aligned */
     size_t size; /* of the address space behind it: a power of two */
     struct coil__slab *slab;
     uint32_t index; /* in the slab */
@@ -36,12 +36,12 @@ struct coil__stack {
 struct coil__stack_pool {
     struct coil__slab *usable[COIL__STACK_CLASSES]; /* slabs with a free stack, hottest first */
     struct coil__slab *all;
-    size_t used;            /* stacks handed out */
-    size_t free_touched;    /* free stacks that still hold their pages */
-    bool wants_trim;        /* a slab is wholly free: trim when there is time */
-    size_t keep_free;       /* how many of those may stay; 0: a default */
-    int guard_mode;         /* enum guard_mode in stack.c, probed on first use */
-    bool is_at_map_limit;   /* the last failure was vm.max_map_count */
+    size_t used;          /* stacks handed out */
+    size_t free_touched;  /* free stacks that still hold their pages */
+    bool wants_trim;      /* a slab is wholly free: trim when there is time */
+    size_t keep_free;     /* how many of those may stay; 0: a default */
+    int guard_mode;       /* enum guard_mode in stack.c, probed on first use */
+    bool is_at_map_limit; /* the last failure was vm.max_map_count */
 };
 
 /* The size that a stack of `size` bytes really has; 0 when it is out of range. */

@@ -77,8 +77,9 @@ static void interrupt_await(struct coil_task *task, struct coil__wait *wait)
     abandon(COIL__CONTAINER(wait, struct coil__awaiter, wait));
 }
 
-static inline __attribute__((always_inline)) int
-wait_for_end(struct coil_task *self, struct coil_task *target, bool is_shielded)
+static inline __attribute__((always_inline)) int wait_for_end(struct coil_task *self,
+                                                              struct coil_task *target,
+                                                              bool is_shielded)
 {
     struct coil__awaiter awaiter;
 
@@ -310,8 +311,7 @@ ssize_t coil_wait(struct coil_task *const *tasks, size_t count, enum coil_wait_u
     }
     done = count_done(tasks, count, false, &has_failed);
     if (done < 0 || (size_t)done == count || timeout_ns <= 0 ||
-        (done > 0 && until == COIL_FIRST_COMPLETED) ||
-        (has_failed && until == COIL_FIRST_ERROR)) {
+        (done > 0 && until == COIL_FIRST_COMPLETED) || (has_failed && until == COIL_FIRST_ERROR)) {
         coil__spend(self);
         return done;
     }

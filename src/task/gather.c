@@ -15,8 +15,8 @@ struct gather {
     struct coil__wait wait;
     struct coil__list running; /* of coil_task.owner_link */
     struct coil_task *self;
-    int *results;      /* the caller's, or NULL: the first error ends the wait */
-    size_t left;       /* tasks that have not ended */
+    int *results; /* the caller's, or NULL: the first error ends the wait */
+    size_t left;  /* tasks that have not ended */
     int first_error;
     bool is_cancelled; /* its tasks were asked to end, and are waited for */
     bool is_starting;  /* the tasks are being collected: nothing to wake yet */

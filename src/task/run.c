@@ -161,8 +161,8 @@ int coil_run_in(struct coil_loop *loop, const struct coil_run_options *options, 
         loop->on_interrupt = on_interrupt;
         loop->on_interrupt_user = &run;
         atomic_store(&loop->is_interrupted, false); /* one that came too late for the last run */
-        has_sigint = !options->ignore_sigint &&
-                     coil__interrupt_catch(&loop->is_interrupted, loop->backend);
+        has_sigint =
+            !options->ignore_sigint && coil__interrupt_catch(&loop->is_interrupted, loop->backend);
         rc = run_main(&run);
         if (has_sigint && !loop->is_forked) {
             coil__interrupt_release();
@@ -194,7 +194,7 @@ int coil_run_with(const struct coil_run_options *options, coil_task_fn fn, void 
     }
     rc = coil_run_in(loop, options, fn, arg);
     free_rc = rc == -COIL_EFORKED && loop->is_forked ? coil_loop_free_after_fork(loop)
-                                                      : coil_loop_free(loop);
+                                                     : coil_loop_free(loop);
     return rc < 0 ? rc : free_rc < 0 ? free_rc : rc;
 }
 

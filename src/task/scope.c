@@ -229,8 +229,7 @@ int coil_scope_reschedule(struct coil_scope *scope, int64_t when)
     return rc < 0 ? rc : set_deadline(scope, when);
 }
 
-int coil_scope_cancel_at(const struct coil_site *site, struct coil_scope *scope,
-                         const char *reason)
+int coil_scope_cancel_at(const struct coil_site *site, struct coil_scope *scope, const char *reason)
 {
     int rc;
 

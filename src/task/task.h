@@ -51,7 +51,7 @@ struct coil__awaiter {
     struct coil_task *target; /* NULL once it has ended */
     int rc;                   /* the target's result, valid once target is NULL */
     bool is_shielded;
-    bool has_cancelled;       /* was interrupted; either waits for the target's end, or has left */
+    bool has_cancelled; /* was interrupted; either waits for the target's end, or has left */
 };
 
 struct coil__local;
@@ -59,22 +59,22 @@ struct coil__local;
 struct coil_task {
     /* What every switch and every wait touches: one cache line. */
     struct coil__coro coro;
-    struct coil__ready ready;      /* in the loop's queues while ready to run */
+    struct coil__ready ready; /* in the loop's queues while ready to run */
     struct coil_loop *loop;
-    struct coil_scope *scope;      /* the innermost open one; at least &root */
-    uint8_t state;                 /* enum coil__task_state */
-    uint8_t generation;            /* the low bits of handles; counts uses of this memory */
-    uint8_t owner_kind;            /* enum coil__task_owner */
-    bool is_quiet;                 /* nobody reports its error when it ends unawaited */
-    int rc;                        /* what fn returned; valid from ENDING on */
+    struct coil_scope *scope; /* the innermost open one; at least &root */
+    uint8_t state;            /* enum coil__task_state */
+    uint8_t generation;       /* the low bits of handles; counts uses of this memory */
+    uint8_t owner_kind;       /* enum coil__task_owner */
+    bool is_quiet;            /* nobody reports its error when it ends unawaited */
+    int rc;                   /* what fn returned; valid from ENDING on */
     coil_task_fn fn;
     void *arg;
     uint64_t id;
     const struct coil_site *site;
-    struct coil__stack stack;      /* kept while FREE */
-    struct coil_task *next_free;   /* while in loop->free_tasks */
-    struct coil__owner *owner;     /* valid while OWNED_BY_OBJECT */
-    size_t owner_index;            /* free for the owner's use */
+    struct coil__stack stack;    /* kept while FREE */
+    struct coil_task *next_free; /* while in loop->free_tasks */
+    struct coil__owner *owner;   /* valid while OWNED_BY_OBJECT */
+    size_t owner_index;          /* free for the owner's use */
     /* From here to the first byte of the name: begins as zero. */
     struct coil_scope *cancel;     /* the scope whose error suspending calls return; or NULL */
     struct coil__wait *wait;       /* while suspended, except in coil_yield */
@@ -82,10 +82,10 @@ struct coil_task {
     struct coil__list awaiters;    /* of coil__awaiter, further ones; next == NULL: never had any */
     struct coil__list waiters;     /* of coil__waiter; next == NULL: never had any */
     struct coil__local *locals;
-    struct coil__list owner_link;  /* free for the owner's use */
-    void *started;                 /* group.c: who waits for coil_task_ready */
-    char name[COIL__TASK_NAME];    /* "" until it is given or asked for */
-    struct coil_scope root;        /* zeroed too */
+    struct coil__list owner_link; /* free for the owner's use */
+    void *started;                /* group.c: who waits for coil_task_ready */
+    char name[COIL__TASK_NAME];   /* "" until it is given or asked for */
+    struct coil_scope root;       /* zeroed too */
 } __attribute__((aligned(COIL__TASK_ALIGN)));
 
 /* The `run` of a task's ready node, and how it is recognised. */
@@ -116,8 +116,7 @@ static inline bool coil__task_is_in(struct coil_task *handle, const struct coil_
 /* The task behind a handle: 0, -ENOMEM for NULL, -COIL_ESTALE, -COIL_EWRONGTHREAD. */
 static inline int coil__task_find(struct coil_task *handle, struct coil_task **ret_task)
 {
-    if (COIL__LIKELY(coil__thread.loop &&
-                     coil__task_is_in(handle, coil__thread.loop, ret_task))) {
+    if (COIL__LIKELY(coil__thread.loop && coil__task_is_in(handle, coil__thread.loop, ret_task))) {
         return 0;
     }
     *ret_task = (struct coil_task *)((uintptr_t)handle & ~(uintptr_t)(COIL__TASK_ALIGN - 1));

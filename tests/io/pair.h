@@ -42,7 +42,7 @@ static inline void close_fds(const int fds[2])
     CHECK_OK(coil_close(fds[1]));
 }
 
-/* Fewer bytes on the way. (A small receive buffer as well would make the kernel wait for timers.) */
+/* Fewer bytes on the way. (A small receive buffer too would make the kernel wait for timers.) */
 static inline void shrink(int sender)
 {
     coil__net_set(coil_loop_current(), sender, SOL_SOCKET, SO_SNDBUF, 16 * 1024);

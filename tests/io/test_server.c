@@ -24,8 +24,8 @@ static int echo(struct coil_stream *stream, void *user)
     ssize_t n;
 
     seen.started++;
-    seen.highest = seen.started - seen.ended > seen.highest ? seen.started - seen.ended
-                                                            : seen.highest;
+    seen.highest =
+        seen.started - seen.ended > seen.highest ? seen.started - seen.ended : seen.highest;
     while ((n = coil_stream_read(stream, buf, sizeof buf)) > 0) {
         n = coil_stream_write(stream, buf, (size_t)n);
         if (n < 0) {
@@ -437,8 +437,8 @@ static struct coil_stream *join_by(int fd, const struct coil_server *server)
     struct coil_address address;
 
     CHECK_OK(coil_address_from_ip("127.0.0.1", (uint16_t)coil_server_get_port(server), &address));
-    CHECK_OK(coil_connect(fd, (const struct sockaddr *)(const void *)&address.storage,
-                          address.size));
+    CHECK_OK(
+        coil_connect(fd, (const struct sockaddr *)(const void *)&address.storage, address.size));
     CHECK_OK(coil_stream_open(fd, NULL, &stream));
     return stream;
 }
@@ -466,7 +466,8 @@ TASK_TEST(server_pauses_without_descriptors)
     CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), ==, 0);
     CHECK_INT(setrlimit(RLIMIT_NOFILE, &(struct rlimit){3, limit.rlim_max}), ==, 0);
     begin = coil_now();
-    for (int i = 1; i < 3; i++) { /* io_uring may take one more: it has looked at the limit before */
+    for (int i = 1; i < 3;
+         i++) { /* io_uring may take one more: it has looked at the limit before */
         streams[i] = join_by(fds[i], server);
         CHECK_OK(coil_sleep(10 * COIL_MSEC));
     }

@@ -669,9 +669,9 @@ TASK_TEST(write_error_reaches_all_who_wait)
         for (int i = 0; i < COUNT; i++) {
             CHECK_OK(coil_await(tasks[i]));
             CHECK_INT(jobs[i].rc, <, BIG);
-            CHECK(jobs[i].rc > 0 ? i == 0
-                                 : says_peer_is_gone(jobs[i].rc) ||
-                                       (hows[i] == FLUSH && jobs[i].rc == 0));
+            CHECK(jobs[i].rc > 0
+                      ? i == 0
+                      : says_peer_is_gone(jobs[i].rc) || (hows[i] == FLUSH && jobs[i].rc == 0));
         }
         CHECK_INT(coil_stream_close(stream), <, 0);
     }

@@ -1,5 +1,5 @@
-/* fork() (A17): the child has copies of the loops, and none of their sides in the kernel. Every call
- * on them answers -COIL_EFORKED; the parent never notices. */
+/* fork() (A17): the child has copies of the loops, and none of their sides in the kernel. Every
+ * call on them answers -COIL_EFORKED; the parent never notices. */
 #include "fault.h"
 #include "in_task.h"
 
@@ -186,7 +186,8 @@ static int set_event(void *arg)
 
 static int fork_in_task(void *arg)
 {
-    struct world world = {.loop = coil_loop_current(), .task = coil_create_task(task_forever, NULL)};
+    struct world world = {.loop = coil_loop_current(),
+                          .task = coil_create_task(task_forever, NULL)};
     struct coil_task *receiver;
     struct coil_task *setter;
 

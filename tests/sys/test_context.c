@@ -66,14 +66,21 @@ static __attribute__((noinline)) void give_back(struct routine *self)
 }
 
 /* More integers and doubles alive at once than there are registers, around every switch. */
-#define LIVE(i, x) uint64_t n##i = (x) * (2 * (i) + 1); double d##i = (double)(x) / ((i) + 1.0);
-#define GROW(i) n##i = n##i * 3 + (i); d##i = d##i * 1.5 + (i);
-#define SUM(i) sum += n##i; real += d##i * ((i) + 1);
-#define EACH(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15)
+#define LIVE(i, x)                                                                                 \
+    uint64_t n##i = (x) * (2 * (i) + 1);                                                           \
+    double d##i = (double)(x) / ((i) + 1.0);
+#define GROW(i)                                                                                    \
+    n##i = n##i * 3 + (i);                                                                         \
+    d##i = d##i * 1.5 + (i);
+#define SUM(i)                                                                                     \
+    sum += n##i;                                                                                   \
+    real += d##i * ((i) + 1);
+#define EACH(F)                                                                                    \
+    F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15)
 #define LIVE_SEED(i) LIVE(i, seed)
 
-static inline __attribute__((always_inline)) uint64_t
-work(uint64_t seed, int rounds, void (*between)(void *), void *arg)
+static inline __attribute__((always_inline)) uint64_t work(uint64_t seed, int rounds,
+                                                           void (*between)(void *), void *arg)
 {
     uint64_t sum = 0;
     double real = 0;
@@ -447,7 +454,8 @@ static char *run_gdb(const char *script)
     fputs("set pagination off\nset confirm off\nset width 0\nset debuginfod enabled off\n"
           "set print address off\nset print frame-arguments none\n"
           "set environment COIL_BACKEND epoll\n"
-          "break context_stop_here\nrun\n", file);
+          "break context_stop_here\nrun\n",
+          file);
     fputs(script, file);
     fputs("kill\nquit\n", file);
     fclose(file);

@@ -462,8 +462,7 @@ static int create_many(void *arg)
 
 COIL_TEST_LIMIT(stack_limit_of_mappings_is_a_sentence, 120)
 {
-    struct coil_run_options options = {.loop.no_guard_regions = true,
-                                       .loop.stack_size = 16 * KIB};
+    struct coil_run_options options = {.loop.no_guard_regions = true, .loop.stack_size = 16 * KIB};
     struct mapped_out out = {0};
     long limit = 0;
     FILE *file = fopen("/proc/sys/vm/max_map_count", "r");

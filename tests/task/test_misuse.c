@@ -1,5 +1,6 @@
-/* Misuse of every public call that takes an object or needs a task: outside of any loop, from another
- * thread, with NULLs, from a callback, on what has ended. A named error comes back, no crash.
+/* Misuse of every public call that takes an object or needs a task: outside of any loop, from
+ * another thread, with NULLs, from a callback, on what has ended. A named error comes back, no
+ * crash.
  *
  * One table: the call, and what it answers in each of those places. */
 #include "in_task.h"
@@ -34,7 +35,6 @@ static struct {
     const struct coil_address *address;
     int fd;
 } w;
-
 
 static int nothing(void *arg)
 {
@@ -72,8 +72,9 @@ enum { ANY = 1 };
 #define CLOSED -COIL_ECLOSED
 #define INVAL -EINVAL
 
-/* X(name, call, outside of loops with NULLs, in a task with NULLs, in another thread, in a callback,
- *   in a task on what has ended). Objects are live in the last but two and the last but one. */
+/* X(name, call, outside of loops with NULLs, in a task with NULLs, in another thread, in a
+ *   callback, in a task on what has ended). Objects are live in the last but two and the last
+ *   but one. */
 #define CALLS(X)                                                                                   \
     X(await, coil_await(w.task), NOLOOP, -ENOMEM, NOLOOP, NOTASK, STALE)                           \
     X(await_shielded, coil_await_shielded(w.task), NOLOOP, -ENOMEM, NOLOOP, NOTASK, STALE)         \
@@ -192,12 +193,14 @@ enum { ANY = 1 };
     X(op_submit, coil_op_submit(w.loop, w.op, w.op_callback), INVAL, INVAL, WRONG, INVAL, INVAL)   \
     X(op_cancel, coil_op_cancel(w.op), INVAL, INVAL, STATE, STATE, STATE)                          \
     X(op_is_pending, coil_op_is_pending(w.op), 0, 0, 0, 0, 0)                                      \
-    X(op_prepare, (coil_op_poll(NULL, 0, 0), coil_op_read(NULL, 0, NULL, 1, 0),                    \
-                   coil_op_write(NULL, 0, NULL, 1, 0), coil_op_readv(NULL, 0, NULL, 1, 0),         \
-                   coil_op_writev(NULL, 0, NULL, 1, 0), coil_op_recv(NULL, 0, NULL, 1, 0),         \
-                   coil_op_send(NULL, 0, NULL, 1, 0), coil_op_recvmsg(NULL, 0, NULL, 0),           \
-                   coil_op_sendmsg(NULL, 0, NULL, 0), coil_op_accept(NULL, 0, NULL, NULL, 0),      \
-                   coil_op_connect(NULL, 0, NULL, 0), 0), 0, 0, 0, 0, 0)                           \
+    X(op_prepare,                                                                                  \
+      (coil_op_poll(NULL, 0, 0), coil_op_read(NULL, 0, NULL, 1, 0),                                \
+       coil_op_write(NULL, 0, NULL, 1, 0), coil_op_readv(NULL, 0, NULL, 1, 0),                     \
+       coil_op_writev(NULL, 0, NULL, 1, 0), coil_op_recv(NULL, 0, NULL, 1, 0),                     \
+       coil_op_send(NULL, 0, NULL, 1, 0), coil_op_recvmsg(NULL, 0, NULL, 0),                       \
+       coil_op_sendmsg(NULL, 0, NULL, 0), coil_op_accept(NULL, 0, NULL, NULL, 0),                  \
+       coil_op_connect(NULL, 0, NULL, 0), 0),                                                      \
+      0, 0, 0, 0, 0)                                                                               \
     X(poll, coil_poll(w.fd, POLLIN), NOLOOP, -EBADF, NOLOOP, NOTASK, -EBADF)                       \
     X(read, coil_read(w.fd, NULL, 1), NOLOOP, INVAL, NOLOOP, NOTASK, INVAL)                        \
     X(read_fd, coil_read(w.fd, NULL, 0), NOLOOP, -EBADF, NOLOOP, NOTASK, -EBADF)                   \
@@ -231,10 +234,10 @@ enum { ANY = 1 };
     X(open_connection, coil_open_connection(NULL, 1, NULL, NULL), ANY, INVAL, ANY, ANY, INVAL)     \
     X(stream_open, coil_stream_open(-1, NULL, NULL), ANY, ANY, ANY, ANY, ANY)                      \
     X(stream_read, coil_stream_read(w.stream, NULL, 1), INVAL, INVAL, INVAL, INVAL, INVAL)         \
-    X(stream_read_exactly, coil_stream_read_exactly(w.stream, NULL, 1, NULL), INVAL, INVAL,        \
-      INVAL, INVAL, INVAL)                                                                         \
-    X(stream_read_until, coil_stream_read_until(w.stream, NULL, 1, NULL, 1), INVAL, INVAL,         \
-      INVAL, INVAL, INVAL)                                                                         \
+    X(stream_read_exactly, coil_stream_read_exactly(w.stream, NULL, 1, NULL), INVAL, INVAL, INVAL, \
+      INVAL, INVAL)                                                                                \
+    X(stream_read_until, coil_stream_read_until(w.stream, NULL, 1, NULL, 1), INVAL, INVAL, INVAL,  \
+      INVAL, INVAL)                                                                                \
     X(stream_read_line, coil_stream_read_line(w.stream, NULL, 1), INVAL, INVAL, INVAL, INVAL,      \
       INVAL)                                                                                       \
     X(stream_peek, coil_stream_peek(w.stream, 1, NULL), INVAL, INVAL, INVAL, INVAL, INVAL)         \
@@ -265,9 +268,9 @@ enum { ANY = 1 };
 
 enum place { OUTSIDE, NULLS, THREAD, CALLBACK, ENDED, PLACES };
 
-static const char *const place_names[PLACES] = {
-    "outside of loops", "in a task with NULLs", "in another thread", "in a callback",
-    "on what has ended"};
+static const char *const place_names[PLACES] = {"outside of loops", "in a task with NULLs",
+                                                "in another thread", "in a callback",
+                                                "on what has ended"};
 
 #define DEFINE(name, expr, ...)                                                                    \
     static int64_t call_##name(void)                                                               \

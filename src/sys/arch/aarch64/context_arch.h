@@ -1,8 +1,8 @@
 /* context_arch.h (aarch64, AAPCS64) - the context switch. Included by sys/context.h only.
  *
  * As on x86-64: stack pointer, frame pointer and the address to go on at are saved; all other
- * registers are clobbers, saved and described by the compiler where they are live, x18 too, which is
- * a temporary on Linux. FPCR belongs to the thread.
+ * registers are clobbers, saved and described by the compiler where they are live. x18 is one of
+ * them: on Linux it is a temporary. FPCR belongs to the thread.
  */
 #ifndef COIL__SYS_CONTEXT_ARCH_H
 #define COIL__SYS_CONTEXT_ARCH_H
@@ -57,11 +57,11 @@ static inline __attribute__((always_inline)) void coil__context_swap(struct coil
                      : "+r"(x0), "+r"(x1)
                      :
                      : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13",
-                       "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23", "x24", "x25",
-                       "x26", "x27", "x28", "x30", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7",
-                       "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18",
-                       "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29",
-                       "v30", "v31", "cc", "memory" COIL__CONTEXT_CLOBBERS_SVE);
+                       "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23", "x24",
+                       "x25", "x26", "x27", "x28", "x30", "v0", "v1", "v2", "v3", "v4", "v5", "v6",
+                       "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17",
+                       "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28",
+                       "v29", "v30", "v31", "cc", "memory" COIL__CONTEXT_CLOBBERS_SVE);
 }
 
 static inline void coil__context_entered(struct coil__context *self)
@@ -69,8 +69,8 @@ static inline void coil__context_entered(struct coil__context *self)
     (void)self;
 }
 
-static inline __attribute__((always_inline, noreturn)) void
-coil__context_finish(struct coil__context *from, struct coil__context *to)
+static inline __attribute__((always_inline, noreturn)) void coil__context_finish(
+    struct coil__context *from, struct coil__context *to)
 {
     coil__context_swap(from, to);
     __builtin_unreachable();

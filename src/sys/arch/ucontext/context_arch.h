@@ -25,8 +25,8 @@ static inline void coil__context_entered(struct coil__context *self)
     (void)self;
 }
 
-static inline __attribute__((always_inline, noreturn)) void
-coil__context_finish(struct coil__context *from, struct coil__context *to)
+static inline __attribute__((always_inline, noreturn)) void coil__context_finish(
+    struct coil__context *from, struct coil__context *to)
 {
     coil__context_swap(from, to);
     __builtin_unreachable();

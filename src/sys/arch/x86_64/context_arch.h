@@ -21,10 +21,10 @@ struct coil__context {
     void *bp;
     void *pc;
 #if defined(__CET__) && (__CET__ & 2)
-    uint64_t ssp;       /* the token of the shadow stack; 0: never ran, or shadow stacks are off */
-    void *shadow_low;   /* its memory; NULL: none yet, or a thread's own */
+    uint64_t ssp;     /* the token of the shadow stack; 0: never ran, or shadow stacks are off */
+    void *shadow_low; /* its memory; NULL: none yet, or a thread's own */
     size_t shadow_size;
-    void *ended_low;    /* that of a context that has ended, to be unmapped on arrival, or NULL */
+    void *ended_low; /* that of a context that has ended, to be unmapped on arrival, or NULL */
     size_t ended_size;
 #endif
 };
@@ -119,8 +119,8 @@ static inline void coil__context_entered(struct coil__context *self)
 }
 
 /* Goes on with `to`; `from` never runs again. */
-static inline __attribute__((always_inline, noreturn)) void
-coil__context_finish(struct coil__context *from, struct coil__context *to)
+static inline __attribute__((always_inline, noreturn)) void coil__context_finish(
+    struct coil__context *from, struct coil__context *to)
 {
     coil__shadow_finish(from, to);
     coil__context_swap(from, to);

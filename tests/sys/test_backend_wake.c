@@ -1,0 +1,234 @@
+/* io_uring and epoll against the contract of sys/backend.h: wakes, the pollable descriptor, adopted
+ * descriptors, forks. */
+#include "backend_calls.h"
+
+/* --- wake --- */
+
+static void *wake_soon(void *arg)
+{
+    struct coil__backend *b = arg;
+
+    usleep(20000);
+    b->class->wake(b);
+    return NULL;
+}
+
+static void wake_from_thread(struct coil__backend *b)
+{
+    pthread_t thread;
+    int64_t start_ns = test_now_ns();
+
+    CHECK_INT(pthread_create(&thread, NULL, wake_soon, b), ==, 0);
+    CHECK_ERR(b->class->wait(b, COIL_NEVER), 0);
+    while (test_now_ns() - start_ns < 20 * COIL_MSEC) {
+        CHECK_ERR(b->class->wait(b, COIL_NEVER), 0); /* it may return early, not late */
+    }
+    CHECK_INT(pthread_join(thread, NULL), ==, 0);
+}
+
+BACKEND_TEST(wake_from_a_thread)
+{
+    wake_from_thread(b);
+    wake_from_thread(b);
+}
+
+BACKEND_TEST(wake_before_the_wait_and_often)
+{
+    int64_t start_ns;
+
+    for (int i = 0; i < 1000; i++) {
+        b->class->wake(b);
+    }
+    CHECK_ERR(b->class->wait(b, COIL_NEVER), 0);
+    for (int i = 0; i < 5; i++) {
+        look(b);
+    }
+    start_ns = test_now_ns();
+    CHECK_ERR(b->class->wait(b, 20 * COIL_MSEC), 0); /* and does not stick */
+    CHECK_INT(test_now_ns() - start_ns, >=, 20 * COIL_MSEC);
+    b->class->wake(b);
+    CHECK_ERR(b->class->wait(b, COIL_NEVER), 0);
+}
+
+/* The queue is full to the last place just when the wake-up is to be armed. */
+BACKEND_TEST(wake_is_not_lost_to_a_full_queue)
+{
+    static struct work works[1024];
+    int fds[2];
+
+    memset(works, 0, sizeof works);
+    test_socket_pair(fds);
+    for (int i = 0; i < 1024; i++) {
+        coil_op_recv(&works[i].op, fds[0], &works[i].byte, 1, 0);
+        start(b, &works[i]);
+    }
+    fault_syscall_named("io_uring_submit", 1, EBUSY);
+    wake_from_thread(b);
+    fault_off();
+    for (int i = 0; i < 1024; i++) {
+        cancel(b, &works[i]);
+    }
+    for (int i = 0; i < 1024; i++) {
+        wait_for(b, &works[i]);
+    }
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* --- embedding --- */
+
+static bool is_readable(struct coil__backend *b, int timeout_ms)
+{
+    struct pollfd pollfd = {.fd = b->class->get_fd(b), .events = POLLIN};
+
+    return poll(&pollfd, 1, timeout_ms) == 1;
+}
+
+BACKEND_TEST(descriptor_tells_of_completions_and_wakes)
+{
+    struct work work = {0};
+    int fds[2];
+
+    test_socket_pair(fds);
+    coil_op_recv(&work.op, fds[0], &work.byte, 1, 0);
+    start(b, &work);
+    look(b);
+    CHECK(!is_readable(b, 0));
+    put(fds[1], 1);
+    CHECK(is_readable(b, 5000));
+    wait_for(b, &work);
+    look(b);
+    CHECK(!is_readable(b, 0));
+    b->class->wake(b);
+    CHECK(is_readable(b, 5000));
+    look(b);
+    look(b);
+    CHECK(!is_readable(b, 0));
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* --- adopted descriptors --- */
+
+static void receive(struct coil__backend *b, int fd, size_t size, ssize_t expected)
+{
+    static char buf[64];
+    struct work work = {0};
+
+    coil_op_recv(&work.op, fd, buf, size, 0);
+    CHECK_INT(perform(b, &work), ==, expected);
+}
+
+BACKEND_TEST(adopted_descriptor_sees_every_arrival)
+{
+    struct work work = {0};
+    int fds[2];
+
+    test_socket_pair(fds);
+    put(fds[1], 3);
+    CHECK_OK(b->class->adopt(b, fds[0]));
+    receive(b, fds[0], 10, 3); /* was there before */
+    put(fds[1], 5);
+    receive(b, fds[0], 2, 2);
+    receive(b, fds[0], 10, 3);
+    coil_op_recv(&work.op, fds[0], &work.byte, 1, 0);
+    start(b, &work);
+    look(b);
+    CHECK_INT(work.calls, ==, 0);
+    put(fds[1], 1);
+    wait_for(b, &work);
+    CHECK_INT(work.op.result, ==, 1);
+    b->class->release(b, fds[0]);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* The end came together with data that a larger buffer took: no further edge will tell of it. */
+BACKEND_TEST(adopted_descriptor_sees_the_end_behind_data)
+{
+    int fds[2];
+
+    test_socket_pair(fds);
+    CHECK_OK(b->class->adopt(b, fds[0]));
+    look(b);
+    put(fds[1], 3);
+    close(fds[1]);
+    receive(b, fds[0], 10, 3);
+    receive(b, fds[0], 10, 0);
+    receive(b, fds[0], 10, 0);
+    b->class->release(b, fds[0]);
+    close(fds[0]);
+}
+
+BACKEND_TEST(adopted_descriptor_cancel_and_again)
+{
+    struct work work = {0};
+    int fds[2];
+
+    test_socket_pair(fds);
+    CHECK_OK(b->class->adopt(b, fds[0]));
+    coil_op_recv(&work.op, fds[0], &work.byte, 1, 0);
+    start(b, &work);
+    look(b);
+    cancel(b, &work);
+    wait_for(b, &work);
+    CHECK_ERR(work.op.result, -ECANCELED);
+    put(fds[1], 1);
+    receive(b, fds[0], 1, 1);
+    b->class->release(b, fds[0]);
+    b->class->release(b, fds[0]);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* After release the number may come back as another file at once. */
+BACKEND_TEST(released_number_is_used_again)
+{
+    for (int i = 0; i < 10; i++) {
+        int fds[2];
+
+        test_socket_pair(fds);
+        if (i % 2 == 0) {
+            CHECK_OK(b->class->adopt(b, fds[0]));
+        }
+        put(fds[1], 2);
+        receive(b, fds[0], 1, 1);
+        receive(b, fds[0], 1, 1);
+        if (i % 2 == 0) {
+            b->class->release(b, fds[0]);
+        }
+        close(fds[0]);
+        close(fds[1]);
+    }
+}
+
+/* --- after a fork --- */
+
+static int close_in_child(void *arg)
+{
+    struct coil__backend *b = arg;
+
+    b->class->close(b, true);
+    return 7;
+}
+
+BACKEND_TEST(close_in_a_forked_child_leaves_the_parent_alone)
+{
+    struct work work = {0};
+    struct test_child child;
+    int fds[2];
+
+    test_socket_pair(fds);
+    coil_op_recv(&work.op, fds[0], &work.byte, 1, 0);
+    start(b, &work);
+    look(b);
+    test_run_child(close_in_child, b, &child);
+    CHECK_INT(child.exit_code, ==, 7);
+    wake_from_thread(b);
+    CHECK_INT(work.calls, ==, 0);
+    put(fds[1], 1);
+    wait_for(b, &work);
+    CHECK_INT(work.op.result, ==, 1);
+    close(fds[0]);
+    close(fds[1]);
+}
