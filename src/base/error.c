@@ -41,9 +41,9 @@ static const struct text own[] = {
 /* NULL when it is none of the library's own. */
 static const struct text *find_own(int error)
 {
-    int index = error > 0 ? error : -error;
+    int index = error == INT32_MIN ? 0 : error > 0 ? error : -error;
 
-    if (error == INT32_MIN || index < FIRST || index >= COIL_ERROR_END_) {
+    if (index < FIRST || index >= COIL_ERROR_END_) {
         return NULL;
     }
     return &own[index - FIRST];

@@ -152,22 +152,22 @@ static ssize_t attempt_write(const struct coil_op *op)
     struct iovec whole = {.iov_base = op->buf_, .iov_len = op->size_};
     bool is_vector = op->kind_ == COIL__OP_WRITEV;
     const struct iovec *iov = is_vector ? op->buf_ : &whole;
+    int count = is_vector ? (int)op->size_ : 1;
+    ssize_t rc = RETRY(pwritev2(op->fd_, iov, count, -1, RWF_NOWAIT));
     struct stat status;
-    ssize_t rc = RETRY(pwritev2(op->fd_, iov, is_vector ? (int)op->size_ : 1, -1, RWF_NOWAIT));
+    size_t total = 0;
 
     if (rc != -EOPNOTSUPP && rc != -ENOSYS && rc != -EINVAL) {
         return rc;
     }
-    if (fstat(op->fd_, &status) == 0 && S_ISREG(status.st_mode)) {
+    for (int i = 0; i < count && total <= PIPE_BUF; i++) {
+        total += iov[i].iov_len;
+    }
+    if (total <= PIPE_BUF || (fstat(op->fd_, &status) == 0 && S_ISREG(status.st_mode))) {
         return coil__os_call(op);
     }
-    if (is_vector) {
-        whole = iov[0];
-    }
-    if (whole.iov_len > PIPE_BUF) {
-        whole.iov_len = PIPE_BUF;
-    }
-    return RETRY(write(op->fd_, whole.iov_base, whole.iov_len));
+    return RETRY(
+        write(op->fd_, iov[0].iov_base, iov[0].iov_len < PIPE_BUF ? iov[0].iov_len : PIPE_BUF));
 }
 
 static ssize_t attempt_file(const struct coil_op *op)
