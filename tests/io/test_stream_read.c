@@ -548,7 +548,7 @@ static void race(struct coil_stream *stream, int peer, int turn, int64_t timeout
     }
     if (taken < 6) {
         CHECK_INT(coil_stream_read_exactly(stream, buf, 6 - taken, NULL), ==, 6 - (int)taken);
-        CHECK_MEM(buf, "1234\r\n" + taken, 6 - taken);
+        CHECK_MEM(buf, &"1234\r\n"[taken], 6 - taken);
     }
 }
 
