@@ -1,7 +1,7 @@
 /* echo.c - the TCP echo server: a task per connection.
  *
  * Small messages are read into a buffer on the task's stack, small enough that an idle connection
- * costs one page. A connection whose messages fill it goes on with lent buffers: peek, write,
+ * costs one page. A connection whose first message is larger uses lent buffers: peek, write,
  * consume; the bytes are received into the loop's one hot buffer and sent from there.
  */
 #include "bench.h"
@@ -26,15 +26,16 @@ static int serve_lending(struct coil_stream *stream)
 static int client(struct coil_stream *stream, void *user)
 {
     char buf[1024];
-    ssize_t count;
+    const char *data;
+    ssize_t count = coil_stream_peek(stream, 1, &data);
 
     (void)user;
+    if (count > (ssize_t)sizeof buf) {
+        return serve_lending(stream);
+    }
     while ((count = coil_stream_read(stream, buf, sizeof buf)) > 0) {
         if (coil_stream_write(stream, buf, (size_t)count) < 0) {
             break;
-        }
-        if ((size_t)count == sizeof buf) {
-            return serve_lending(stream);
         }
     }
     return (int)count;
