@@ -88,16 +88,6 @@ static inline void coil__list_splice_tail(struct coil__list *to, struct coil__li
     coil__list_init(from);
 }
 
-/* As above, where `to` is known to be empty and `from` not. */
-static inline void coil__list_move_all(struct coil__list *to, struct coil__list *from)
-{
-    to->next = from->next;
-    to->prev = from->prev;
-    to->next->prev = to;
-    to->prev->next = to;
-    coil__list_init(from);
-}
-
 #define COIL__LIST_FOREACH(head, node)                                                             \
     for (struct coil__list *node = (head)->next; node != (head); node = node->next)
 

@@ -2,7 +2,6 @@
 #include "base/memory.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 void *coil__malloc(size_t size)
 {
@@ -22,14 +21,6 @@ void *coil__realloc_array(void *ptr, size_t count, size_t size)
         return NULL;
     }
     return realloc(ptr, total);
-}
-
-char *coil__strdup(const char *text)
-{
-    size_t size = strlen(text) + 1;
-    char *copy = malloc(size);
-
-    return copy ? memcpy(copy, text, size) : NULL;
 }
 
 void coil__free(void *ptr)

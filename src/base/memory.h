@@ -9,7 +9,6 @@ void *coil__malloc(size_t size);
 void *coil__calloc(size_t count, size_t size);
 /* Grows or shrinks; on failure NULL, and `ptr` stays valid. */
 void *coil__realloc_array(void *ptr, size_t count, size_t size);
-char *coil__strdup(const char *text);
 void coil__free(void *ptr);
 
 #endif

@@ -144,11 +144,6 @@ void coil__timer_disarm(struct coil_loop *loop, struct coil__timer *timer);
 /* now + span, COIL_NEVER on overflow; spans below 0 count as 0. */
 int64_t coil__time_after(int64_t now, int64_t span_ns);
 
-static inline bool coil__timer_is_armed(const struct coil__timer *timer)
-{
-    return coil__heap_has(&timer->node);
-}
-
 /* Something to be sent: run once, on the loop's stack, before the kernel is asked next. */
 struct coil__outgoing {
     struct coil__list link;

@@ -30,9 +30,4 @@ int coil__waitlist_wait(struct coil_task *self, struct coil__list *list, const c
 bool coil__waitlist_wake_first(struct coil__list *list, int rc);
 void coil__waitlist_wake_all(struct coil__list *list, int rc);
 
-static inline bool coil__waitlist_is_empty(const struct coil__list *list)
-{
-    return !list->next || list->next == list;
-}
-
 #endif
