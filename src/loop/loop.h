@@ -94,7 +94,7 @@ struct coil__thread {
 
 extern _Thread_local struct coil__thread coil__thread;
 
-enum { COIL__BUDGET = 128, COIL__MAX_ELISIONS = 64, COIL__LOOK_EVERY = 8 };
+enum { COIL__BUDGET = 128, COIL__MAX_ELISIONS = 127, COIL__LOOK_EVERY = 16 };
 
 /* The error for a call that needs a task and finds none. */
 int coil__no_task(void);
@@ -111,7 +111,8 @@ void coil__loop_remove(struct coil_loop *loop, struct coil__ready *ready);
 
 /* The next one of this iteration, still in its queue. With none left, begins the next iteration
  * if the kernel need not be asked before it. NULL: back to the loop's own stack. */
-static inline struct coil__ready *coil__loop_peek(struct coil_loop *loop)
+static inline __attribute__((always_inline)) struct coil__ready *coil__loop_peek(
+    struct coil_loop *loop)
 {
     struct coil__ready *next = loop->current;
 

@@ -53,4 +53,11 @@ static inline __attribute__((always_inline, noreturn)) void coil__coro_finish(
     coil__context_finish(&from->context, &to->context);
 }
 
+/* The running coroutine begins anew below `high`, on what is left of its stack, in `entry`. */
+static inline __attribute__((always_inline, noreturn)) void coil__coro_restart(
+    struct coil__coro *self, char *high, void (*entry)(struct coil__context *))
+{
+    coil__context_restart(&self->context, high, entry);
+}
+
 #endif

@@ -21,6 +21,7 @@ static inline void join(struct coil_task *target, struct coil__awaiter *awaiter)
     }
     if (!target->awaiters.next) {
         coil__list_init(&target->awaiters);
+        target->marks |= COIL__TASK_MARKED;
     }
     coil__list_push_tail(&target->awaiters, &awaiter->link);
 }

@@ -135,7 +135,7 @@ static void give_up_running(struct gather *g)
         struct coil_task *task = COIL__CONTAINER(link, struct coil_task, owner_link);
 
         task->owner_kind = COIL__OWNED_BY_NOBODY;
-        task->is_quiet = true;
+        task->marks |= COIL__TASK_QUIET;
     }
 }
 

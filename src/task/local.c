@@ -52,6 +52,7 @@ int coil_local_set(const struct coil_local *key, void *value)
     }
     *binding = (struct coil__local){.key = key, .value = value, .next = self->locals, .uses = 1};
     self->locals = binding;
+    self->marks |= COIL__TASK_MARKED;
     return 0;
 }
 

@@ -99,7 +99,7 @@ static void give_up_main(struct run *run)
 
     if (run->main && coil__task_find(run->main, &task) == 0) {
         task->owner_kind = COIL__OWNED_BY_NOBODY;
-        task->is_quiet = true;
+        task->marks |= COIL__TASK_QUIET;
     }
 }
 

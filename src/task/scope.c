@@ -281,6 +281,7 @@ void coil__task_cancel(struct coil_task *task, const struct coil_site *site, con
     if (task->root.error_ != 0) {
         return; /* the first reason is kept */
     }
+    task->marks |= COIL__TASK_MARKED;
     task->root.error_ = -ECANCELED;
     task->root.origin_ = site;
     task->root.reason_ = reason;

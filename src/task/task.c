@@ -70,14 +70,35 @@ static void give_back(struct coil_loop *loop, const struct coil_task *task)
     coil__stack_free(&loop->stacks, task->stack.slab, task->stack.index);
 }
 
-/* Hands an ended task's memory back: a few stay at hand with their stacks, the rest go to the
+static void clear_root(struct coil_task *task)
+{
+    memset(&task->root, 0, sizeof task->root);
+    task->root.task_ = task;
+}
+
+/* Makes the struct as the next task is to find it. In two pieces: one of this length would become
+ * a slow `rep stos`. */
+static void clear(struct coil_task *task)
+{
+    memset(&task->cancel, 0,
+           offsetof(struct coil_task, waiters) - offsetof(struct coil_task, cancel));
+    memset(&task->waiters, 0,
+           offsetof(struct coil_task, name) + 1 - offsetof(struct coil_task, waiters));
+    if (COIL__UNLIKELY(task->root.error_ | task->root.requests_)) {
+        clear_root(task);
+    }
+    task->owner_kind = COIL__OWNED_BY_USER;
+    task->marks = 0;
+}
+
+/* Hands a cleared task's memory back: a few stay at hand with their stacks, the rest go to the
  * pool. Writes only to the struct, so a task may do this to itself as long as it takes none. */
-static void recycle(struct coil_loop *loop, struct coil_task *task)
+static inline __attribute__((always_inline)) void recycle(struct coil_loop *loop,
+                                                          struct coil_task *task)
 {
     task->state = COIL__TASK_FREE;
     task->generation++;
-    if (COIL__LIKELY(task->stack.size == loop->stack_size &&
-                     loop->free_task_count < MAX_FREE_TASKS)) {
+    if (COIL__LIKELY(loop->free_task_count < MAX_FREE_TASKS)) {
         task->next_free = loop->free_tasks;
         loop->free_tasks = task;
         loop->free_task_count++;
@@ -86,10 +107,23 @@ static void recycle(struct coil_loop *loop, struct coil_task *task)
     }
 }
 
+/* The same for any ended task. */
+static void clear_and_recycle(struct coil_loop *loop, struct coil_task *task)
+{
+    clear(task);
+    if (COIL__LIKELY(task->stack.size == loop->stack_size)) {
+        recycle(loop, task);
+    } else {
+        task->state = COIL__TASK_FREE;
+        task->generation++;
+        give_back(loop, task);
+    }
+}
+
 void coil__task_free(struct coil_task *task)
 {
     coil__coro_deinit(&task->coro);
-    recycle(task->loop, task);
+    clear_and_recycle(task->loop, task);
 }
 
 struct visit {
@@ -141,7 +175,7 @@ static void report_error(struct coil_task *task)
     coil__loop_report(task->loop, &report);
 }
 
-static inline void tell(struct coil__awaiter *awaiter, int rc)
+static inline __attribute__((always_inline)) void tell(struct coil__awaiter *awaiter, int rc)
 {
     awaiter->rc = rc;
     awaiter->target = NULL;
@@ -164,18 +198,17 @@ static void tell_the_rest(struct coil_task *task)
     }
 }
 
-/* How far below `from` the scopes reach that the function left open. */
-static inline __attribute__((always_inline)) size_t depth_of_scopes(const struct coil_task *task,
-                                                                    const char *from)
+/* Where the stack may be used again, below all scopes that the function left open. */
+static inline __attribute__((always_inline)) char *below_scopes(const struct coil_task *task)
 {
-    const char *lowest = from;
+    char *lowest = (char *)(uintptr_t)task;
 
-    for (const struct coil_scope *s = task->scope; s != &task->root; s = s->parent_) {
-        if ((const char *)s < lowest && (const char *)s >= task->stack.low) {
-            lowest = (const char *)s;
+    for (struct coil_scope *s = task->scope; s != &task->root; s = s->parent_) {
+        if ((char *)s < lowest && (char *)s >= task->stack.low) {
+            lowest = (char *)s;
         }
     }
-    return (size_t)(from - lowest) + COIL__TASK_ALIGN;
+    return lowest;
 }
 
 /* Scopes and groups that the function left open must not fire any more. */
@@ -194,9 +227,8 @@ static __attribute__((noinline)) void abandon_scopes(struct coil_task *task)
 }
 
 /* What is seldom there to be tidied up at a task's end. */
-static __attribute__((noinline)) void tidy(struct coil_task *task)
+static void tidy(struct coil_task *task)
 {
-    coil__thread.task = NULL;
     if (task->scope != &task->root) {
         abandon_scopes(task);
     }
@@ -209,51 +241,36 @@ static __attribute__((noinline)) void tidy(struct coil_task *task)
     }
 }
 
-/* The end of a task that is not simply awaited. */
-static __attribute__((noinline)) void notify_owner(struct coil_task *task)
+/* The end of a task that is not simply awaited by one other. `rc` is set. */
+static __attribute__((noinline)) void end_slowly(struct coil_task *task)
 {
     coil__thread.task = NULL; /* what an error handler does, the task does no more */
+    tidy(task);
+    task->state = COIL__TASK_ENDING;
+    task->loop->task_count--;
+    if (task->awaiter) {
+        tell(task->awaiter, task->rc);
+    }
+    tell_the_rest(task);
     if (task->owner_kind == COIL__OWNED_BY_USER) {
         task->state = COIL__TASK_DONE;
         return;
     }
     if (task->owner_kind == COIL__OWNED_BY_OBJECT) {
         task->owner->child_done(task->owner, task);
-    } else if (task->rc < 0 && task->rc != -ECANCELED && !task->is_quiet) {
+    } else if (task->owner_kind == COIL__OWNED_BY_NOBODY && task->rc < 0 &&
+               task->rc != -ECANCELED && !(task->marks & COIL__TASK_QUIET)) {
         report_error(task);
     }
-    recycle(task->loop, task);
+    clear_and_recycle(task->loop, task);
 }
 
-/* What a task does last: tells everybody, hands its memory back and goes to whoever is next. */
-static inline __attribute__((always_inline, noreturn)) void finish(struct coil_task *task, int rc)
+/* What a task does last, its memory handed back: goes to whoever is next. */
+static inline __attribute__((always_inline, noreturn)) void leave(struct coil_task *task,
+                                                                  struct coil_loop *loop)
 {
-    struct coil_loop *loop = task->loop;
-    struct coil__ready *next;
+    struct coil__ready *next = coil__loop_peek(loop);
 
-    if (COIL__UNLIKELY(task->scope != &task->root || task->locals || loop->is_forked)) {
-        /* Open scopes lie in frames that have been left: call nothing that would write there. */
-        size_t depth = depth_of_scopes(task, __builtin_frame_address(0));
-        volatile char *gap = __builtin_alloca(depth);
-
-        *gap = 0;
-        tidy(task);
-    }
-    task->rc = rc;
-    task->state = COIL__TASK_ENDING;
-    loop->task_count--;
-    if (task->awaiter) {
-        tell(task->awaiter, rc);
-    }
-    if (COIL__UNLIKELY(task->waiters.next || task->awaiters.next)) {
-        tell_the_rest(task);
-    }
-    if (COIL__LIKELY(task->owner_kind == COIL__OWNED_BY_AWAIT)) {
-        recycle(loop, task);
-    } else {
-        notify_owner(task);
-    }
-    next = coil__loop_peek(loop);
     if (COIL__LIKELY(next && next->run == coil__task_run)) {
         loop->current = next->next;
         coil__thread.task = task_of(next);
@@ -263,20 +280,50 @@ static inline __attribute__((always_inline, noreturn)) void finish(struct coil_t
     coil__coro_finish(&task->coro, &loop->own);
 }
 
-static void task_main(struct coil__context *context)
+static struct coil_task *task_of_context(struct coil__context *context)
 {
     struct coil__coro *coro = COIL__CONTAINER(context, struct coil__coro, context);
-    struct coil_task *task = COIL__CONTAINER(coro, struct coil_task, coro);
-    int rc;
+
+    return COIL__CONTAINER(coro, struct coil_task, coro);
+}
+
+/* Where a task goes on whose function has returned with scopes open. */
+static void end_below(struct coil__context *context)
+{
+    struct coil_task *task = task_of_context(context);
+
+    end_slowly(task);
+    leave(task, task->loop);
+}
+
+static void task_main(struct coil__context *context)
+{
+    struct coil_task *task = task_of_context(context);
+    struct coil_loop *loop;
 
     coil__coro_entered(&task->coro);
     if (COIL__UNLIKELY(task->root.error_ != 0)) {
-        rc = coil__cancel_error(task); /* cancelled before the first step: the body never runs */
+        task->rc = coil__cancel_error(task); /* before the first step: the body never runs */
     } else {
         task->state = COIL__TASK_LIVE;
-        rc = task->fn(task->arg);
+        task->rc = task->fn(task->arg);
     }
-    finish(task, rc);
+    loop = task->loop;
+    if (COIL__UNLIKELY(task->scope != &task->root)) {
+        /* They lie in frames that have been left: call nothing that would write there. */
+        coil__coro_restart(&task->coro, below_scopes(task), end_below);
+    }
+    if (COIL__LIKELY(task->owner_kind == COIL__OWNED_BY_AWAIT && task->marks == 0 &&
+                     !loop->is_forked)) {
+        loop->task_count--;
+        tell(task->awaiter, task->rc);
+        task->awaiter = NULL;
+        task->owner_kind = COIL__OWNED_BY_USER;
+        recycle(loop, task);
+    } else {
+        end_slowly(task);
+    }
+    leave(task, loop);
 }
 
 void coil__task_run(struct coil__ready *ready)
@@ -317,17 +364,11 @@ static void set_name(struct coil_task *task, const char *name)
 
     memcpy(task->name, name, size);
     task->name[size] = '\0';
+    task->marks |= COIL__TASK_MARKED;
 }
 
-static void clear_root(struct coil_task *task)
-{
-    memset(&task->root, 0, sizeof task->root);
-    task->root.task_ = task;
-}
-
-/* Memory for a task with a stack of `size` bytes, or NULL. What is the same for every task that
- * lives there is set once: stack, generation, loop, ready.run, scope, and a root scope that only
- * a cancel changes. */
+/* Memory for a task with a stack of `size` bytes, or NULL. It is cleared; and what is the same for
+ * every task that lives there is set once: stack, generation, loop, ready.run, scope, root. */
 static inline struct coil_task *allocate(struct coil_loop *loop, size_t size)
 {
     struct coil_task *task = loop->free_tasks;
@@ -348,32 +389,30 @@ static inline struct coil_task *allocate(struct coil_loop *loop, size_t size)
     task->ready.run = coil__task_run;
     task->scope = &task->root;
     clear_root(task);
+    clear(task);
+    if (size != loop->stack_size) {
+        task->marks = COIL__TASK_MARKED;
+    }
     return task;
 }
 
-/* Sets every other field that is read before it is written; zeroing the whole struct would be the
- * greater part of creating a task. */
+/* What differs from task to task. */
 static inline void init(struct coil_task *task, struct coil_loop *loop, coil_task_fn fn, void *arg)
 {
-    struct coil_task *parent = coil__thread.task;
-
-    /* In two pieces: one of this length would become a slow `rep stos`. */
-    memset(&task->cancel, 0,
-           offsetof(struct coil_task, waiters) - offsetof(struct coil_task, cancel));
-    memset(&task->waiters, 0,
-           offsetof(struct coil_task, name) + 1 - offsetof(struct coil_task, waiters));
-    if (COIL__UNLIKELY(task->root.error_ | task->root.requests_)) {
-        clear_root(task);
-    }
     task->fn = fn;
     task->arg = arg;
     task->state = COIL__TASK_NEW;
-    task->owner_kind = COIL__OWNED_BY_USER;
-    task->is_quiet = false;
     task->id = ++loop->next_task_id;
     loop->task_count++;
-    if (COIL__UNLIKELY(parent && parent->locals)) {
+}
+
+static void inherit_locals(struct coil_task *task)
+{
+    const struct coil_task *parent = coil__thread.task;
+
+    if (parent && parent->locals) {
         task->locals = coil__locals_share(parent->locals);
+        task->marks |= COIL__TASK_MARKED;
     }
 }
 
@@ -414,6 +453,7 @@ struct coil_task *coil__task_create_in(struct coil_loop *loop,
     }
     high = (char *)task - copy_size;
     init(task, loop, fn, copy_size > 0 ? memcpy(high, arg, options->copy_size) : arg);
+    inherit_locals(task);
     coil__coro_init(&task->coro, task->stack.low, high, task_main);
     task->site = options->site;
     if (options->name) {
@@ -437,18 +477,27 @@ struct coil_task *coil_task_create(const struct coil_task_options *options, coil
     return loop ? coil__task_create_in(loop, options ? options : &defaults, fn, arg) : NULL;
 }
 
-/* The short way, without options: most tasks are made here. */
+static __attribute__((noinline)) struct coil_task *create_slowly(const struct coil_site *site,
+                                                                 coil_task_fn fn, void *arg)
+{
+    struct coil_task_options options = {.site = site};
+
+    return coil_task_create(&options, fn, arg);
+}
+
+/* The short way, without options: most tasks are made here. Calls nothing, so it saves nothing. */
 struct coil_task *coil_create_task_at(const struct coil_site *site, coil_task_fn fn, void *arg)
 {
     struct coil_loop *loop = coil__thread.loop;
+    const struct coil_task *parent = coil__thread.task;
     struct coil_task *task;
 
-    if (COIL__UNLIKELY(!loop || !loop->free_tasks || !fn)) {
-        struct coil_task_options options = {.site = site};
-
-        return coil_task_create(&options, fn, arg);
+    if (COIL__UNLIKELY(!loop || !loop->free_tasks || !fn || (parent && parent->locals))) {
+        return create_slowly(site, fn, arg);
     }
-    task = allocate(loop, loop->stack_size);
+    task = __builtin_assume_aligned(loop->free_tasks, COIL__TASK_ALIGN);
+    loop->free_tasks = task->next_free;
+    loop->free_task_count--;
     init(task, loop, fn, arg);
     coil__coro_init(&task->coro, task->stack.low, (char *)task, task_main);
     task->site = site;
@@ -583,6 +632,7 @@ const char *coil_task_name(struct coil_task *handle)
     }
     if (task->name[0] == '\0') {
         snprintf(task->name, sizeof task->name, "task-%llu", (unsigned long long)task->id);
+        task->marks |= COIL__TASK_MARKED;
     }
     return task->name;
 }

@@ -54,6 +54,13 @@ struct coil__awaiter {
     bool has_cancelled; /* was interrupted; either waits for the target's end, or has left */
 };
 
+/* Why the end of a task takes more than to tell the one who awaits it. */
+enum coil__task_mark {
+    COIL__TASK_QUIET = 1,  /* nobody reports its error when it ends unawaited */
+    COIL__TASK_MARKED = 2, /* cancelled, named, has locals, further waiters or a stack of its own
+                              size: something is to be tidied up */
+};
+
 struct coil__local;
 
 struct coil_task {
@@ -65,7 +72,7 @@ struct coil_task {
     uint8_t state;            /* enum coil__task_state */
     uint8_t generation;       /* the low bits of handles; counts uses of this memory */
     uint8_t owner_kind;       /* enum coil__task_owner */
-    bool is_quiet;            /* nobody reports its error when it ends unawaited */
+    uint8_t marks;            /* of enum coil__task_mark */
     int rc;                   /* what fn returned; valid from ENDING on */
     coil_task_fn fn;
     void *arg;
@@ -75,7 +82,7 @@ struct coil_task {
     struct coil_task *next_free; /* while in loop->free_tasks */
     struct coil__owner *owner;   /* valid while OWNED_BY_OBJECT */
     size_t owner_index;          /* free for the owner's use */
-    /* From here to the first byte of the name: begins as zero. */
+    /* From here to the first byte of the name: zero while FREE, and as the task begins. */
     struct coil_scope *cancel;     /* the scope whose error suspending calls return; or NULL */
     struct coil__wait *wait;       /* while suspended, except in coil_yield */
     struct coil__awaiter *awaiter; /* the first one that awaits the task: mostly there is one */
@@ -85,7 +92,7 @@ struct coil_task {
     struct coil__list owner_link; /* free for the owner's use */
     void *started;                /* group.c: who waits for coil_task_ready */
     char name[COIL__TASK_NAME];   /* "" until it is given or asked for */
-    struct coil_scope root;       /* zeroed too */
+    struct coil_scope root;       /* cleared too; only a cancel changes it */
 } __attribute__((aligned(COIL__TASK_ALIGN)));
 
 /* The `run` of a task's ready node, and how it is recognised. */
@@ -128,6 +135,7 @@ static inline void coil__task_add_waiter(struct coil_task *task, struct coil__wa
 {
     if (COIL__LIKELY(!task->waiters.next)) {
         coil__list_init(&task->waiters);
+        task->marks |= COIL__TASK_MARKED;
     }
     coil__list_push_tail(&task->waiters, &waiter->link);
 }

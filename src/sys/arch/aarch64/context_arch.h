@@ -69,11 +69,37 @@ static inline void coil__context_entered(struct coil__context *self)
     (void)self;
 }
 
+/* Goes on with `to`, and saves nothing. */
+static inline __attribute__((always_inline, noreturn)) void coil__context_jump(
+    struct coil__context *to)
+{
+    register struct coil__context *x1 __asm__("x1") = to;
+
+    __asm__ volatile("ldp x10, x29, [x1]\n\t"
+                     "ldr x16, [x1, #16]\n\t"
+                     "mov sp, x10\n\t"
+                     "mov x0, x1\n\t"
+                     "br x16"
+                     :
+                     : "r"(x1)
+                     : "memory");
+    __builtin_unreachable();
+}
+
+/* Goes on with `to`; `from` never runs again. */
 static inline __attribute__((always_inline, noreturn)) void coil__context_finish(
     struct coil__context *from, struct coil__context *to)
 {
-    coil__context_swap(from, to);
-    __builtin_unreachable();
+    (void)from;
+    coil__context_jump(to);
+}
+
+/* The running context begins anew below `high`, in `entry`. */
+static inline __attribute__((always_inline, noreturn)) void coil__context_restart(
+    struct coil__context *self, char *high, void (*entry)(struct coil__context *))
+{
+    coil__context_prepare(self, NULL, high, entry);
+    coil__context_jump(self);
 }
 
 #endif

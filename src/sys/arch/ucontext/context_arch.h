@@ -32,4 +32,17 @@ static inline __attribute__((always_inline, noreturn)) void coil__context_finish
     __builtin_unreachable();
 }
 
+/* The running context begins anew below `high`, in `entry`: makes room, as nothing may be called
+ * before there is some. */
+static inline __attribute__((always_inline, noreturn)) void coil__context_restart(
+    struct coil__context *self, const char *high, void (*entry)(struct coil__context *))
+{
+    const char *here = __builtin_frame_address(0);
+    volatile char *gap = __builtin_alloca(here > high ? (size_t)(here - high) + 64 : 64);
+
+    *gap = 0;
+    entry(self);
+    __builtin_unreachable();
+}
+
 #endif

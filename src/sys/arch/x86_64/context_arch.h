@@ -77,8 +77,8 @@ static inline void coil__shadow_finish(struct coil__context *from, struct coil__
 
 /* The entry function is entered as if the root had called it: its return address lies right below
  * a 16-byte boundary. */
-static inline void coil__context_prepare(struct coil__context *context, char *low, char *high,
-                                         void (*entry)(struct coil__context *))
+static inline void coil__context_aim(struct coil__context *context, char *high,
+                                     void (*entry)(struct coil__context *))
 {
     void **slot = (void **)((uintptr_t)high & ~(uintptr_t)15) - 1;
 
@@ -86,6 +86,12 @@ static inline void coil__context_prepare(struct coil__context *context, char *lo
     context->sp = slot;
     context->bp = NULL;
     context->pc = (void *)(uintptr_t)entry;
+}
+
+static inline void coil__context_prepare(struct coil__context *context, char *low, char *high,
+                                         void (*entry)(struct coil__context *))
+{
+    coil__context_aim(context, high, entry);
     coil__shadow_prepare(context, (size_t)(high - low));
 }
 
@@ -118,13 +124,37 @@ static inline void coil__context_entered(struct coil__context *self)
     coil__shadow_after(self);
 }
 
+/* Goes on with `to`, and saves nothing. */
+static inline __attribute__((always_inline, noreturn)) void coil__context_jump(
+    struct coil__context *to)
+{
+    __asm__ volatile("movq 0(%%rsi), %%rax\n\t"
+                     "movq 16(%%rsi), %%rcx\n\t"
+                     "movq %%rsi, %%rdi\n\t"
+                     "movq 8(%%rsi), %%rbp\n\t"
+                     "movq %%rax, %%rsp\n\t"
+                     "jmpq *%%rcx"
+                     :
+                     : "S"(to)
+                     : "memory");
+    __builtin_unreachable();
+}
+
 /* Goes on with `to`; `from` never runs again. */
 static inline __attribute__((always_inline, noreturn)) void coil__context_finish(
     struct coil__context *from, struct coil__context *to)
 {
     coil__shadow_finish(from, to);
-    coil__context_swap(from, to);
-    __builtin_unreachable();
+    coil__shadow_before(from, to);
+    coil__context_jump(to);
+}
+
+/* The running context begins anew below `high`, in `entry`. Its shadow stack stays as it is. */
+static inline __attribute__((always_inline, noreturn)) void coil__context_restart(
+    struct coil__context *self, char *high, void (*entry)(struct coil__context *))
+{
+    coil__context_aim(self, high, entry);
+    coil__context_jump(self);
 }
 
 #endif
