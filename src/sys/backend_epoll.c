@@ -39,6 +39,7 @@ struct entry {
 
 struct epoll {
     struct coil__backend base;
+    struct coil__net_class net; /* the system's, but for attempt */
     int fd;
     int wake_fd;
     struct entry **chunks; /* of CHUNK entries each, allocated on first use */
@@ -167,22 +168,37 @@ static int arm(struct epoll *e, struct entry *entry, int fd, uint32_t events)
     return rc;
 }
 
-/* Makes the call of an operation whose side is ready. Returns false when it must wait on. */
-static bool try_op(struct epoll *e, struct entry *entry, struct coil_op *op)
+/* What a call has told about its side: one that came up short has emptied (or filled) it, and the
+ * next edge will tell when that changes, if there is one to come. */
+static void note_result(struct entry *entry, const struct coil_op *op, ssize_t result)
 {
-    ssize_t result = coil__os_attempt(&e->base, op);
     bool moves_bytes = op->kind_ == COIL__OP_RECV || op->kind_ == COIL__OP_SEND;
 
     if (result == -EAGAIN) {
         entry->is_ready[side_of(op)] = false;
-        return false;
-    }
-    if (moves_bytes && result > 0 && (size_t)result < op->size_) {
-        /* A short transfer: the next edge will tell, if there is one to come. */
+    } else if (moves_bytes && result > 0 && (size_t)result < op->size_) {
         entry->is_ready[side_of(op)] = entry->has_hung_up;
     }
-    op->result = result;
-    return true;
+}
+
+/* A call made ahead of any wait. */
+static ssize_t epoll_attempt(struct coil__backend *backend, struct coil_op *op)
+{
+    ssize_t result = coil__os_attempt(backend, op);
+    struct entry *entry = find_entry(epoll_of(backend), op->fd_);
+
+    if (entry) {
+        note_result(entry, op, result);
+    }
+    return result;
+}
+
+/* Makes the call of an operation whose side is ready. Returns false when it must wait on. */
+static bool try_op(struct epoll *e, struct entry *entry, struct coil_op *op)
+{
+    op->result = coil__os_attempt(&e->base, op);
+    note_result(entry, op, op->result);
+    return op->result != -EAGAIN;
 }
 
 /* Regular files: epoll does not take them, and their calls do not wait. */
@@ -485,7 +501,9 @@ int coil__epoll_open(const struct coil__backend_config *config, struct coil__bac
         return -ENOMEM;
     }
     e->base.class = &epoll_class;
-    e->base.net = &coil__net_os;
+    e->net = coil__net_os;
+    e->net.attempt = epoll_attempt;
+    e->base.net = &e->net;
     coil__list_init(&e->done);
     e->fd = epoll_create1(EPOLL_CLOEXEC);
     e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

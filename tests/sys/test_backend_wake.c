@@ -160,6 +160,49 @@ BACKEND_TEST(adopted_descriptor_sees_the_end_behind_data)
     close(fds[0]);
 }
 
+/* A caller that has emptied the socket itself, and says so, is told of the next bytes, whether they
+ * come before or after it begins to wait, and whether or not the backend has looked in between. */
+BACKEND_TEST(adopted_descriptor_poll_behind_a_short_attempt)
+{
+    char buf[64];
+    int fds[2];
+
+    test_socket_pair(fds);
+    CHECK_OK(b->class->adopt(b, fds[0]));
+    for (int step = 0; step < 6; step++) {
+        struct coil_op recv = {.kind_ = COIL__OP_RECV, .fd_ = fds[0], .buf_ = buf, .size_ = 64};
+        struct work work = {0};
+
+        put(fds[1], 3);
+        if (step % 2) {
+            look(b);
+        }
+        CHECK_INT(b->net->attempt(b, &recv), ==, 3);
+        if (step >= 2) {
+            put(fds[1], 2);
+        }
+        if (step >= 4) {
+            look(b);
+        }
+        coil_op_poll(&work.op, fds[0], POLLIN);
+        work.op.flags_ |= COIL__EXPECT_WAIT;
+        if (step < 2) {
+            start(b, &work);
+            look(b);
+            CHECK_INT(work.calls, ==, 0);
+            put(fds[1], 2);
+            wait_for(b, &work);
+        } else {
+            work.op.result = perform(b, &work);
+        }
+        CHECK_INT(work.op.result & POLLIN, ==, POLLIN);
+        CHECK_INT(b->net->attempt(b, &recv), ==, 2);
+    }
+    b->class->release(b, fds[0]);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 BACKEND_TEST(adopted_descriptor_cancel_and_again)
 {
     struct work work = {0};
