@@ -38,7 +38,6 @@ struct coil_group {
     size_t error_count_; /* also those that found no room above */
     size_t child_count_;
     bool is_aborting_;
-    bool was_cancelled_;       /* by coil_group_cancel */
     struct coil__owner owner_; /* how children find the group */
 };
 
@@ -77,7 +76,8 @@ COIL_EXPORT COIL_SUSPENDS int coil_group_start_at(const struct coil_site *site,
 COIL_EXPORT int coil_task_ready(int value);
 
 /* Cancels the children and the body; close then returns 0 unless a child failed. May be called
- * again, and before open's task has reached close. 0, -COIL_ECLOSED when not open. */
+ * again, and after close, when it does nothing. 0; -COIL_ECLOSED for a group (all-zero) that was
+ * never opened: unlike asyncio's, it cannot be cancelled ahead. */
 COIL_EXPORT int coil_group_cancel_at(const struct coil_site *site, struct coil_group *group);
 #define coil_group_cancel(group) coil_group_cancel_at(COIL_HERE, (group))
 

@@ -292,10 +292,10 @@ int coil_group_cancel_at(const struct coil_site *site, struct coil_group *group)
     int rc = check_there(group);
 
     if (rc == 0) {
-        group->was_cancelled_ = true;
         abort_group(group, site, "its group was cancelled");
     }
-    return rc;
+    /* A group that is closed has nothing left to be cancelled. */
+    return rc == -COIL_ECLOSED && group->owner_.child_done ? 0 : rc;
 }
 
 int coil_group_fail(struct coil_group *group, int error)

@@ -287,7 +287,8 @@ TASK_TEST(group_cancel_is_no_error)
     CHECK_ERR(coil_group_spawn(&group, note_cancel, &rc), -COIL_ECLOSED);
     CHECK_OK(coil_group_close(&group));
     CHECK_ERR(rc, -ECANCELED);
-    CHECK_ERR(coil_group_cancel(&group), -COIL_ECLOSED);
+    CHECK_OK(coil_group_cancel(&group));
+    CHECK_ERR(coil_group_cancel(&(struct coil_group){0}), -COIL_ECLOSED);
     CHECK_ERR(coil_group_cancel(NULL), -EINVAL);
     CHECK_OK(coil_check_cancel());
     return 0;
