@@ -1,17 +1,18 @@
 /* stream.c - a stream's life: opened, entered by calls, closed when the last of them has left.
  *
- * Streams live in blocks that the loop keeps until its end; a closed one is used again. A handle
- * is the address plus a generation in the low bits, as for tasks.
+ * Streams live in blocks that the loop keeps until its end; a closed one is used again, which its
+ * handles notice (base/handle.h).
  */
 #include "io/stream.h"
 
+#include "base/handle.h"
 #include "base/memory.h"
 
 #include <coil/net.h>
 
 #include <errno.h>
 
-enum { ALIGN = 64, BLOCK_STREAMS = 16, DEFAULT_LIMIT = 64 * 1024 };
+enum { ALIGN = COIL__HANDLE_ALIGN, BLOCK_STREAMS = 16, DEFAULT_LIMIT = 64 * 1024 };
 
 /* Padded to the alignment of handles. */
 union slot {
@@ -27,7 +28,7 @@ struct coil__stream_block {
 
 static struct coil_stream *handle_of(struct coil_stream *stream)
 {
-    return (struct coil_stream *)((uintptr_t)stream | (stream->generation & (ALIGN - 1)));
+    return coil__handle_make(stream, stream->generation);
 }
 
 static void free_io(struct coil__io *io)
@@ -222,8 +223,7 @@ int coil_open_connection(const char *host, uint16_t port, const struct coil_stre
 
 int coil__stream_find(struct coil_stream *handle, struct coil_stream **ret_stream)
 {
-    uintptr_t bits = (uintptr_t)handle;
-    struct coil_stream *stream = (struct coil_stream *)(bits & ~(uintptr_t)(ALIGN - 1));
+    struct coil_stream *stream = coil__handle_object(handle);
 
     if (!stream) {
         return -EINVAL;
@@ -231,7 +231,7 @@ int coil__stream_find(struct coil_stream *handle, struct coil_stream **ret_strea
     if (!coil__thread.loop) {
         return coil__no_task();
     }
-    if (!stream->loop || stream->is_closing || ((stream->generation ^ bits) & (ALIGN - 1))) {
+    if (!stream->loop || stream->is_closing || !coil__handle_is_of(handle, stream->generation)) {
         return -COIL_ECLOSED;
     }
     if (stream->loop != coil__thread.loop) {

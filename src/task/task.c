@@ -34,9 +34,7 @@ static bool is_of_this_thread(const struct coil_task *task)
 
 int coil__task_check(struct coil_task *handle)
 {
-    uintptr_t bits = (uintptr_t)handle;
-    const struct coil_task *task =
-        (const struct coil_task *)(bits & ~(uintptr_t)(COIL__TASK_ALIGN - 1));
+    const struct coil_task *task = coil__handle_object(handle);
 
     if (!task) {
         return -ENOMEM;
@@ -47,7 +45,7 @@ int coil__task_check(struct coil_task *handle)
     if (!coil__thread.loop && !is_of_this_thread(task)) {
         return coil__misuse(-COIL_EWRONGTHREAD);
     }
-    if (task->state == COIL__TASK_FREE || (task->generation ^ bits) & (COIL__TASK_ALIGN - 1)) {
+    if (task->state == COIL__TASK_FREE || !coil__handle_is_of(handle, task->generation)) {
         return coil__misuse(-COIL_ESTALE);
     }
     return task->loop->owner == &coil__thread ? 0 : coil__misuse(-COIL_EWRONGTHREAD);
@@ -495,7 +493,7 @@ struct coil_task *coil_create_task_at(const struct coil_site *site, coil_task_fn
     if (COIL__UNLIKELY(!loop || !loop->free_tasks || !fn || (parent && parent->locals))) {
         return create_slowly(site, fn, arg);
     }
-    task = __builtin_assume_aligned(loop->free_tasks, COIL__TASK_ALIGN);
+    task = __builtin_assume_aligned(loop->free_tasks, COIL__HANDLE_ALIGN);
     loop->free_tasks = task->next_free;
     loop->free_task_count--;
     init(task, loop, fn, arg);
@@ -593,7 +591,9 @@ static void collect(struct coil_task *task, void *user)
 
 static uint64_t id_of(struct coil_task *handle)
 {
-    return ((struct coil_task *)((uintptr_t)handle & ~(uintptr_t)(COIL__TASK_ALIGN - 1)))->id;
+    const struct coil_task *task = coil__handle_object(handle);
+
+    return task->id;
 }
 
 static int compare_ids(const void *a, const void *b)

@@ -1,18 +1,19 @@
 /* task.h - the inside of a task, and how tasks wait and are woken.
  *
  * The struct stands at the top of the task's own stack, so that a task that waits costs one page.
- * Stack memory stays mapped as long as the loop lives: a stale handle can be looked at safely. A
- * handle is the struct's address plus a generation in the low bits (the struct is aligned to 64).
+ * Stack memory stays mapped as long as the loop lives: a stale handle (base/handle.h) can be looked
+ * at safely.
  */
 #ifndef COIL__TASK_TASK_H
 #define COIL__TASK_TASK_H
 
+#include "base/handle.h"
 #include "loop/loop.h"
 
 #include <coil/scope.h>
 #include <coil/task.h>
 
-enum { COIL__TASK_ALIGN = 64, COIL__TASK_NAME = 32 };
+enum { COIL__TASK_NAME = 32 };
 
 enum coil__task_state {
     COIL__TASK_FREE, /* zeroed memory, or ended and given back */
@@ -93,16 +94,14 @@ struct coil_task {
     void *started;                /* group.c: who waits for coil_task_ready */
     char name[COIL__TASK_NAME];   /* "" until it is given or asked for */
     struct coil_scope root;       /* cleared too; only a cancel changes it */
-} __attribute__((aligned(COIL__TASK_ALIGN)));
+} __attribute__((aligned(COIL__HANDLE_ALIGN)));
 
 /* The `run` of a task's ready node, and how it is recognised. */
 void coil__task_run(struct coil__ready *ready);
 
 static inline struct coil_task *coil__task_handle(struct coil_task *task)
 {
-    uintptr_t tag = task->generation & (COIL__TASK_ALIGN - 1);
-
-    return (struct coil_task *)((uintptr_t)task | tag);
+    return coil__handle_make(task, task->generation);
 }
 
 /* Why a handle cannot be used; 0 when it can. */
@@ -112,12 +111,11 @@ int coil__task_check(struct coil_task *handle);
 static inline bool coil__task_is_in(struct coil_task *handle, const struct coil_loop *loop,
                                     struct coil_task **ret_task)
 {
-    uintptr_t bits = (uintptr_t)handle;
-    struct coil_task *task = (struct coil_task *)(bits & ~(uintptr_t)(COIL__TASK_ALIGN - 1));
+    struct coil_task *task = coil__handle_object(handle);
 
     *ret_task = task;
-    return task && task->state != COIL__TASK_FREE &&
-           !((task->generation ^ bits) & (COIL__TASK_ALIGN - 1)) && task->loop == loop;
+    return task && task->state != COIL__TASK_FREE && coil__handle_is_of(handle, task->generation) &&
+           task->loop == loop;
 }
 
 /* The task behind a handle: 0, -ENOMEM for NULL, -COIL_ESTALE, -COIL_EWRONGTHREAD. */
@@ -126,7 +124,7 @@ static inline int coil__task_find(struct coil_task *handle, struct coil_task **r
     if (COIL__LIKELY(coil__thread.loop && coil__task_is_in(handle, coil__thread.loop, ret_task))) {
         return 0;
     }
-    *ret_task = (struct coil_task *)((uintptr_t)handle & ~(uintptr_t)(COIL__TASK_ALIGN - 1));
+    *ret_task = coil__handle_object(handle);
     return coil__task_check(handle);
 }
 
