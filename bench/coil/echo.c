@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-/* A function of its own, so that the large buffer is part of the stack of large connections only. */
+/* A function of its own: the large buffer is part of the stack of large connections only. */
 static __attribute__((noinline)) int serve_large(struct coil_stream *stream)
 {
     char buf[32 * 1024];
