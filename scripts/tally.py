@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sums up a run of `meson test`: reads its log, shows what failed, writes the sums.
+"""Sums up a run of `meson test`: reads its log, shows what failed or was skipped, writes the sums.
 
     tally.py STAGE MESON_LOGS_FOLDER MESON_OUTPUT SUM_FILE
 
@@ -11,6 +11,8 @@ import json
 import re
 import sys
 
+SHOWN = 8  # names of skipped tests per reason
+SKIP = re.compile(r'^skip ([^:]+): (.*)$', re.M)
 SUMMARY = re.compile(r'^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$', re.M)
 
 
@@ -33,6 +35,21 @@ def failed_part(output):
         if shown:
             lines.append(line)
     return '\n'.join(lines)
+
+
+def skipped_by_reason(tests):
+    """One line per reason, with the names of the first that it kept from running."""
+    names = {}
+    for test in tests:
+        for name, reason in SKIP.findall(test.get('stdout', '')):
+            known = names.setdefault(reason, [])
+            if name not in known:
+                known.append(name)
+    lines = []
+    for reason, known in names.items():
+        more = ' and %d more' % (len(known) - SHOWN) if len(known) > SHOWN else ''
+        lines.append('skip %s%s: %s' % (', '.join(known[:SHOWN]), more, reason))
+    return lines
 
 
 def count(test):
@@ -60,6 +77,8 @@ def main():
         if shown:
             print('-- %s: %s' % (stage, test['name']))
             print(shown.rstrip())
+    for line in skipped_by_reason(tests):
+        print(line)
     if not tests:
         with open(output, encoding='utf-8', errors='replace') as file:
             print(file.read()[-4000:])

@@ -1,9 +1,11 @@
 /* coil/loop.h - the event loop: callbacks, timers, embedding. The second front door; programs made
  * of tasks need only coil_run (coil/run.h).
  *
- * A loop belongs to the thread that created it. Only the calls marked "any thread" may come from
- * elsewhere; others answer -COIL_EWRONGTHREAD. There is no process-wide state: a process may have
- * many loops. A loop installs no signal handler, reaps no children and starts no thread by itself.
+ * A loop belongs to the thread that first uses it: runs it, or calls anything that is not marked
+ * "any thread". So one thread may make a loop for another. Only the calls marked "any thread" may
+ * come from elsewhere then; others answer -COIL_EWRONGTHREAD. There is no process-wide state: a
+ * process may have many loops. A loop installs no signal handler, reaps no children and starts no
+ * thread by itself.
  *
  * One iteration (ASYNCIO-SEMANTICS A1): what was written since the last one goes out; the loop
  * waits for I/O, not at all if something is ready; completions are delivered, then due timers;
@@ -59,8 +61,9 @@ struct coil_handle {
 
 COIL_BEGIN_DECLS
 
-/* Makes a loop for the calling thread. options: may be NULL; not kept. ret_loop: owned by the
- * caller, who frees it. -COIL_EBACKEND (unknown or forbidden), -ENOMEM, -EINVAL, -EMFILE. */
+/* Makes a loop, for the thread that will use it first. options: may be NULL; not kept. ret_loop:
+ * owned by the caller, who frees it. -COIL_EBACKEND (unknown or forbidden), -ENOMEM, -EINVAL,
+ * -EMFILE. Any thread. */
 COIL_EXPORT int coil_loop_new(const struct coil_loop_options *options, struct coil_loop **ret_loop);
 
 /* Frees a loop that does not run: cancels its tasks and runs it until they have ended, drops

@@ -75,10 +75,12 @@ int coil_listen_address(const struct coil_address *address,
     return listen_on(loop, address, options ? options : &defaults);
 }
 
-static void close_all(struct coil_loop *loop, const int *fds, size_t count)
+/* The caller must not find numbers that are somebody else's by then. */
+static void close_all(struct coil_loop *loop, int *fds, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         coil__net_close(loop, fds[i]);
+        fds[i] = -1;
     }
 }
 

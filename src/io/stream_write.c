@@ -137,11 +137,18 @@ void coil__stream_drop_output(struct coil_stream *stream)
 
 /* --- sending --- */
 
+/* The peer must not wait for the rest: it gets the end of the stream instead. Reading goes on. */
 static void fail(struct coil_stream *stream, int error)
 {
+    struct coil__backend *backend = stream->loop->backend;
+
     stream->write_error = error;
     coil__stream_drop_output(stream);
     coil__stream_wake_writers(stream);
+    if (!stream->is_shut_down) {
+        stream->is_shut_down = true;
+        backend->net->shutdown(backend, stream->fd, SHUT_WR);
+    }
 }
 
 /* The end of the stream, once all that was written before it is sent. */

@@ -35,13 +35,40 @@ int coil__no_task(void)
     return coil__misuse(coil__thread.loop ? -COIL_ENOTASK : -COIL_ENOLOOP);
 }
 
-int coil__loop_check(const struct coil_loop *loop)
+/* A loop becomes the calling thread's, for good. */
+static void take(struct coil_loop *loop)
+{
+    coil__fiber_init_thread(&loop->own.fiber);
+    loop->owner = &coil__thread;
+    loop->next_of_thread = coil__thread.loops;
+    coil__thread.loops = loop;
+}
+
+static __attribute__((noinline)) int start(struct coil_loop *loop)
+{
+    struct coil__backend *backend = loop->backend;
+    int rc;
+
+    if (loop->process != coil__fork_process()) {
+        return coil__misuse(-COIL_EFORKED);
+    }
+    rc = backend->class->start ? backend->class->start(backend) : 0;
+    if (rc == 0) {
+        take(loop);
+    }
+    return rc;
+}
+
+int coil__loop_check(struct coil_loop *loop)
 {
     if (!loop) {
         return coil__misuse(-EINVAL);
     }
     if (COIL__UNLIKELY(loop->is_forked)) {
         return coil__misuse(-COIL_EFORKED);
+    }
+    if (COIL__UNLIKELY(!loop->owner)) {
+        return start(loop);
     }
     return COIL__LIKELY(loop->owner == &coil__thread) ? 0 : coil__misuse(-COIL_EWRONGTHREAD);
 }
@@ -52,11 +79,7 @@ static void init_fields(struct coil_loop *loop, const struct coil_loop_options *
     coil__list_init(&loop->outgoing);
     coil__list_init(&loop->user_ops);
     coil__list_init(&loop->done_ops);
-    coil__fiber_init_thread(&loop->own.fiber);
-    loop->owner = &coil__thread;
     loop->process = coil__fork_process();
-    loop->next_of_thread = coil__thread.loops;
-    coil__thread.loops = loop;
     loop->stack_size = coil__stack_round(options->stack_size ? options->stack_size : DEFAULT_STACK);
     loop->max_threads = options->max_threads;
     loop->max_resolvers = options->max_resolvers;
@@ -126,6 +149,9 @@ int coil_loop_free(struct coil_loop *loop)
 
     if (!loop) {
         return 0;
+    }
+    if (!loop->owner && loop->process == coil__fork_process()) {
+        take(loop); /* for the last time: its backend need not be started */
     }
     rc = coil__loop_check(loop);
     if (rc < 0) {

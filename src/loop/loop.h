@@ -40,9 +40,9 @@ struct coil_loop {
     _Atomic(struct coil__ready *) inbox; /* from other threads, newest first, linked by next */
     atomic_bool is_asleep;               /* a push to the inbox must wake the backend */
     atomic_bool is_interrupted;          /* SIGINT came */
-    const void *owner;                   /* the thread, by the address of its coil__thread */
-    struct coil_loop *next_of_thread;    /* in the list of its loops */
-    int process;                         /* that made it: in a forked child there is only a copy */
+    _Atomic(const void *) owner; /* the thread, by its coil__thread's address; NULL: none yet */
+    struct coil_loop *next_of_thread; /* in the list of its loops */
+    int process;                      /* that made it: in a forked child there is only a copy */
     bool is_running;
     bool is_stopping;
     bool is_forked; /* this is the copy in a child process */
@@ -98,8 +98,9 @@ enum { COIL__BUDGET = 128, COIL__MAX_ELISIONS = 127, COIL__LOOK_EVERY = 16 };
 
 /* The error for a call that needs a task and finds none. */
 int coil__no_task(void);
-/* 0, or why the calling thread may not use the loop. */
-int coil__loop_check(const struct coil_loop *loop);
+/* 0, or why the calling thread may not use the loop. One that no thread has used yet becomes the
+ * calling thread's. */
+int coil__loop_check(struct coil_loop *loop);
 
 static inline void coil__loop_push(struct coil_loop *loop, struct coil__ready *ready)
 {

@@ -52,6 +52,9 @@ struct coil__backend;
 struct coil__backend_class {
     const char *name;
     bool batches_calls; /* submitting many is cheaper than a system call for each */
+    /* Called once, before anything below but get_now, wake and close, by the thread that will use
+     * the backend from then on. 0 or -errno. NULL: there is nothing to be done. */
+    int (*start)(struct coil__backend *backend);
     int (*submit)(struct coil__backend *backend, struct coil_op *op);
     void (*cancel)(struct coil__backend *backend, struct coil_op *op);
     int (*wait)(struct coil__backend *backend, int64_t timeout_ns);

@@ -94,7 +94,7 @@ static int get_entry(struct epoll *e, int fd, struct entry **ret_entry)
     struct entry *entry;
 
     if (COIL__UNLIKELY(chunk >= e->chunk_count || !e->chunks[chunk])) {
-        int rc = fd < 0 || fcntl(fd, F_GETFD) < 0 ? -EBADF : make_chunk(e, chunk);
+        int rc = fd < 0 ? -EBADF : fcntl(fd, F_GETFD) < 0 ? -errno : make_chunk(e, chunk);
 
         if (rc < 0) {
             return rc;
@@ -292,7 +292,7 @@ static bool could_block(const struct coil_op *op)
     case COIL__OP_READV:
     case COIL__OP_WRITEV:
     case COIL__OP_ACCEPT:
-        return coil__os_attempt(NULL, &poll) == -EAGAIN;
+        return coil__os_attempt(NULL, &poll) < 0;
     default:
         return false;
     }

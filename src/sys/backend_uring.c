@@ -1,8 +1,9 @@
 /* backend_uring.c - the io_uring backend: every operation is one submission queue entry.
  *
- * The ring belongs to one thread (SINGLE_ISSUER) and runs the kernel's completion work only when
- * asked to (DEFER_TASKRUN), so submissions and completions of one iteration share one system
- * call. An operation's address is its user_data; the low values below FIRST_OP are the backend's.
+ * The ring belongs to one thread (SINGLE_ISSUER), the one that starts it (R_DISABLED), and runs the
+ * kernel's completion work only when asked to (DEFER_TASKRUN), so submissions and completions of
+ * one iteration share one system call. An operation's address is its user_data; the low values
+ * below FIRST_OP are the backend's.
  *
  * Invariants:
  *   - an operation in state PENDING or CANCELLING has exactly one entry or poll in the kernel;
@@ -16,11 +17,13 @@
 #include "base/memory.h"
 #include "sys/backend.h"
 #include "sys/clock.h"
+#include "sys/valgrind.h"
 
 #include <errno.h>
 #include <liburing.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { SQ_ENTRIES = 1024, CQ_ENTRIES = 4096 };
@@ -44,7 +47,9 @@ struct uring {
     struct coil__list backlog; /* of coil_op.link_: not yet in the submission queue */
     struct coil__list cancels; /* of coil_op.link_: cancel not yet in the submission queue */
     int wake_fd;               /* eventfd, polled by the ring */
+    int event_fd;              /* eventfd, written by the kernel; -1 until somebody asks for it */
     bool wake_armed;
+    bool is_watched; /* by Valgrind, which knows little of io_uring: see wait_by_poll, trust */
 };
 
 static struct uring *uring_of(struct coil__backend *backend)
@@ -204,6 +209,36 @@ static int asked_events(const struct coil_op *op, int events)
     return asked ? asked : events;
 }
 
+/* Valgrind has not seen what the kernel wrote into the operation's memory. */
+static void trust(const struct coil_op *op, size_t size)
+{
+    const struct iovec whole = {op->buf_, op->size_};
+    const struct iovec *parts = &whole;
+    const struct msghdr *message = op->buf_;
+    size_t count = 1;
+
+    if (op->kind_ == COIL__OP_RECVMSG) {
+        coil__valgrind_trust(message->msg_name, message->msg_namelen);
+        coil__valgrind_trust(message->msg_control, message->msg_controllen);
+        parts = message->msg_iov;
+        count = message->msg_iovlen;
+    } else if (op->kind_ == COIL__OP_READV) {
+        parts = op->buf_;
+        count = op->size_;
+    } else if (op->kind_ == COIL__OP_ACCEPT && op->buf_) {
+        coil__valgrind_trust(op->buf_, *(const socklen_t *)(intptr_t)op->offset_);
+        return;
+    } else if (op->kind_ != COIL__OP_READ && op->kind_ != COIL__OP_RECV) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t filled = size < parts[i].iov_len ? size : parts[i].iov_len;
+
+        coil__valgrind_trust(parts[i].iov_base, filled);
+        size -= filled;
+    }
+}
+
 static void complete(struct uring *u, uint64_t data, int res)
 {
     struct coil_op *op = (struct coil_op *)(uintptr_t)(data & ~(uint64_t)POLL_TAKES_PLACE);
@@ -223,6 +258,9 @@ static void complete(struct uring *u, uint64_t data, int res)
             res = -ECANCELED;
         }
         coil__list_remove(&op->link_); /* from `cancels`, if that is where it stands */
+    }
+    if (COIL__UNLIKELY(u->is_watched) && res >= 0) {
+        trust(op, (size_t)res);
     }
     u->base.in_flight--;
     coil__op_complete(op, op->kind_ == COIL__OP_POLL && res > 0 ? asked_events(op, res) : res);
@@ -299,6 +337,38 @@ static bool needs_enter(struct uring *u)
     return io_uring_sq_ready(&u->ring) > 0 || (flags & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN));
 }
 
+/* Valgrind lets one thread run at a time, and does not know that io_uring_enter may wait: all other
+ * threads would stand still meanwhile, those too that are to end the wait. ppoll it knows. */
+static int wait_by_poll(struct uring *u, int64_t timeout_ns)
+{
+    struct pollfd ring = {.fd = u->ring.ring_fd, .events = POLLIN};
+    struct timespec ts = {.tv_sec = timeout_ns / COIL_SEC, .tv_nsec = timeout_ns % COIL_SEC};
+    int rc = io_uring_submit_and_get_events(&u->ring);
+
+    if (rc < 0 || io_uring_cq_ready(&u->ring) > 0) {
+        return rc;
+    }
+    if (ppoll(&ring, 1, timeout_ns == COIL_NEVER ? NULL : &ts, NULL) < 0) {
+        return -errno;
+    }
+    return io_uring_submit_and_get_events(&u->ring);
+}
+
+static bool has_task_work(const struct uring *u)
+{
+    return IO_URING_READ_ONCE(*u->ring.sq.kflags) & IORING_SQ_TASKRUN;
+}
+
+/* What the wait has seen shall not show on the descriptor any more; what came since, shall. */
+static void settle_event(struct uring *u)
+{
+    uint64_t count;
+
+    if (read(u->event_fd, &count, sizeof count) > 0 && has_task_work(u)) {
+        coil__eventfd_wake(u->event_fd);
+    }
+}
+
 static int uring_wait(struct coil__backend *backend, int64_t timeout_ns)
 {
     struct uring *u = uring_of(backend);
@@ -317,6 +387,8 @@ static int uring_wait(struct coil__backend *backend, int64_t timeout_ns)
         if (needs_enter(u)) {
             rc = io_uring_submit_and_get_events(&u->ring);
         }
+    } else if (COIL__UNLIKELY(u->is_watched)) {
+        rc = wait_by_poll(u, timeout_ns);
     } else if (timeout_ns == COIL_NEVER) {
         rc = io_uring_submit_and_wait(&u->ring, 1);
     } else {
@@ -324,6 +396,9 @@ static int uring_wait(struct coil__backend *backend, int64_t timeout_ns)
                                        .tv_nsec = timeout_ns % COIL_SEC};
 
         rc = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, &ts, NULL);
+    }
+    if (COIL__UNLIKELY(u->event_fd >= 0)) {
+        settle_event(u);
     }
     harvest(u);
     if (rc == -ETIME || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY) {
@@ -350,9 +425,46 @@ static bool uring_has_work(struct coil__backend *backend)
     return has_queued(u) || io_uring_sq_ready(&u->ring) > 0 || io_uring_cq_ready(&u->ring) > 0;
 }
 
+/* Not the ring's own: with DEFER_TASKRUN the kernel finishes its work for the ring only when it is
+ * asked to. That there is some it tells an eventfd, and nobody who polls the ring. */
 static int uring_get_fd(struct coil__backend *backend)
 {
-    return uring_of(backend)->ring.ring_fd;
+    struct uring *u = uring_of(backend);
+    int fd;
+    int rc;
+
+    if (u->event_fd >= 0) {
+        return u->event_fd;
+    }
+    fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0) {
+        return -errno;
+    }
+    rc = io_uring_register_eventfd(&u->ring, fd);
+    if (rc < 0) {
+        close(fd);
+        return rc;
+    }
+    u->event_fd = fd;
+    if (has_task_work(u) || io_uring_cq_ready(&u->ring) > 0) {
+        coil__eventfd_wake(fd); /* it came before the kernel knew where to tell */
+    }
+    return fd;
+}
+
+/* From here on the ring is the calling thread's. Registering its descriptor saves a look-up for
+ * each enter, and is not needed to work. */
+static int uring_start(struct coil__backend *backend)
+{
+    struct uring *u = uring_of(backend);
+
+    /* By hand: liburing 2.3 does not export its function for it. */
+    if (syscall(SYS_io_uring_register, u->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0) <
+        0) {
+        return -errno;
+    }
+    io_uring_register_ring_fd(&u->ring);
+    return 0;
 }
 
 static int uring_adopt(struct coil__backend *backend, int fd)
@@ -375,6 +487,9 @@ static void uring_close(struct coil__backend *backend, bool in_forked_child)
     (void)in_forked_child; /* unmapping and closing the child's copies leaves the parent's alone */
     io_uring_queue_exit(&u->ring);
     close(u->wake_fd);
+    if (u->event_fd >= 0) {
+        close(u->event_fd);
+    }
     coil__free(u);
 }
 
@@ -387,14 +502,16 @@ static const struct coil__backend_class uring_class = {
     .get_now = uring_get_now,
     .wake = uring_wake,
     .get_fd = uring_get_fd,
+    .start = uring_start,
     .has_work = uring_has_work,
     .adopt = uring_adopt,
     .release = uring_release,
     .close = uring_close,
 };
 
-/* From the best set of flags to the plainest; older kernels refuse the ones they do not know. */
-static int open_ring(struct io_uring *ring)
+/* From the best set of flags to the plainest; older kernels refuse the ones they do not know. The
+ * best one is not for a ring whose descriptor is polled: what is deferred wakes no poll. */
+static int open_ring(struct io_uring *ring, bool is_polled)
 {
     static const unsigned flag_sets[] = {
         IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
@@ -403,16 +520,24 @@ static int open_ring(struct io_uring *ring)
     };
     const unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_FAST_POLL |
                             IORING_FEAT_RSRC_TAGS; /* 5.13: multishot poll */
+    struct io_uring_probe probe = {0};
     int rc = -EINVAL;
 
-    for (size_t i = 0; i < sizeof flag_sets / sizeof *flag_sets && rc == -EINVAL; i++) {
-        struct io_uring_params params = {.flags = flag_sets[i] | IORING_SETUP_CQSIZE,
+    for (size_t i = is_polled; i < sizeof flag_sets / sizeof *flag_sets && rc == -EINVAL; i++) {
+        struct io_uring_params params = {.flags = flag_sets[i] | IORING_SETUP_CQSIZE |
+                                                  IORING_SETUP_R_DISABLED,
                                          .cq_entries = CQ_ENTRIES};
 
         rc = io_uring_queue_init_params(SQ_ENTRIES, ring, &params);
         if (rc == 0 && (params.features & needed) != needed) {
             io_uring_queue_exit(ring);
             return -ENOSYS;
+        }
+    }
+    if (rc == 0) { /* who may set it up may also start it? */
+        rc = io_uring_register_probe(ring, &probe, 0);
+        if (rc < 0) {
+            io_uring_queue_exit(ring);
         }
     }
     return rc;
@@ -429,19 +554,20 @@ int coil__uring_open(const struct coil__backend_config *config, struct coil__bac
     }
     u->base.class = &uring_class;
     u->base.net = &coil__net_os;
+    u->is_watched = coil__valgrind_is_there();
     coil__list_init(&u->backlog);
     coil__list_init(&u->cancels);
+    u->event_fd = -1;
     u->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (u->wake_fd < 0) {
         rc = -errno;
         goto fail;
     }
-    rc = open_ring(&u->ring);
+    rc = open_ring(&u->ring, u->is_watched);
     if (rc < 0) {
         close(u->wake_fd);
         goto fail;
     }
-    io_uring_register_ring_fd(&u->ring); /* saves a look-up per enter; not needed to work */
     *ret_backend = &u->base;
     return 0;
 fail:

@@ -34,7 +34,11 @@ bool coil__interrupt_catch(atomic_bool *flag, struct coil__backend *backend)
     struct sigaction action = {.sa_handler = on_sigint, .sa_flags = SA_RESTART | SA_RESETHAND};
     struct sigaction old;
 
-    if (atomic_load(&current) || sigaction(SIGINT, NULL, &old) < 0 || old.sa_handler != SIG_DFL) {
+    if (atomic_load(&current) || sigaction(SIGINT, NULL, &old) < 0) {
+        return false;
+    }
+    /* Our own handler, without a target, is one that could not be taken back. */
+    if (old.sa_handler != SIG_DFL && old.sa_handler != on_sigint) {
         return false;
     }
     target = (struct target){.flag = flag, .backend = backend};

@@ -105,11 +105,11 @@ static ssize_t attempt_poll(const struct coil_op *op)
 static ssize_t attempt_connect(const struct coil_op *op)
 {
     int flags = fcntl(op->fd_, F_GETFL);
-    bool is_blocking = flags >= 0 && !(flags & O_NONBLOCK);
+    bool is_blocking = !(flags & O_NONBLOCK);
     ssize_t rc;
 
-    if (is_blocking) {
-        fcntl(op->fd_, F_SETFL, flags | O_NONBLOCK);
+    if (flags < 0 || (is_blocking && fcntl(op->fd_, F_SETFL, flags | O_NONBLOCK) < 0)) {
+        return -errno;
     }
     rc = RETRY(connect(op->fd_, op->buf_, (socklen_t)op->size_));
     if (is_blocking) {

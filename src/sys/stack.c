@@ -8,16 +8,10 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "sys/valgrind.h"
 
 #include <errno.h>
 #include <sys/mman.h>
-
-#if defined(COIL__HAVE_VALGRIND)
-#include <valgrind/valgrind.h>
-#else
-#define VALGRIND_STACK_REGISTER(low, high) 0
-#define VALGRIND_STACK_DEREGISTER(id) (void)(id)
-#endif
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
@@ -48,8 +42,8 @@ struct coil__slab {
     bool is_touched; /* its free stacks may hold pages */
     struct coil__slab *next_usable;
     struct coil__slab *next_all;
-    uint8_t *generations;   /* by index; behind next_free */
-    unsigned *valgrind_ids; /* NULL outside of Valgrind */
+    unsigned *valgrind_ids; /* by index; behind next_free; NULL outside of Valgrind */
+    uint8_t *generations;   /* by index; behind those */
     uint32_t next_free[];   /* by index: the next free stack, or NONE */
 };
 
@@ -81,8 +75,9 @@ static int new_slab(struct coil__stack_pool *pool, int class)
     size_t stride = (size_t)1 << (class + COIL__STACK_MIN_LOG2);
     size_t size = slab_size(pool, stride);
     uint32_t count = (uint32_t)(size / stride);
+    uint32_t ids = coil__valgrind_is_there() ? count : 0;
     struct coil__slab *slab =
-        coil__calloc(1, sizeof *slab + count * (sizeof slab->next_free[0] + 1));
+        coil__calloc(1, sizeof *slab + (count + ids) * sizeof slab->next_free[0] + count);
 
     if (!slab) {
         return -ENOMEM;
@@ -97,7 +92,8 @@ static int new_slab(struct coil__stack_pool *pool, int class)
     madvise(slab->base, size, MADV_NOHUGEPAGE);
     slab->stride = stride;
     slab->count = count;
-    slab->generations = (uint8_t *)&slab->next_free[count];
+    slab->valgrind_ids = ids ? &slab->next_free[count] : NULL;
+    slab->generations = (uint8_t *)&slab->next_free[count + ids];
     slab->free_head = NONE;
     slab->class = (uint8_t) class;
     slab->is_usable = true;
@@ -139,25 +135,6 @@ static void fill_in(struct coil__slab *slab, uint32_t index, struct coil__stack 
     ret_stack->index = index;
 }
 
-static void tell_valgrind(struct coil__slab *slab, const struct coil__stack *stack)
-{
-#if defined(COIL__HAVE_VALGRIND)
-    if (!RUNNING_ON_VALGRIND) {
-        return;
-    }
-    if (!slab->valgrind_ids) {
-        slab->valgrind_ids = coil__calloc(slab->count, sizeof *slab->valgrind_ids);
-    }
-    if (slab->valgrind_ids) {
-        slab->valgrind_ids[stack->index] =
-            (unsigned)VALGRIND_STACK_REGISTER(stack->low, stack->high);
-    }
-#else
-    (void)slab;
-    (void)stack;
-#endif
-}
-
 static int take_fresh(struct coil__stack_pool *pool, struct coil__slab *slab,
                       struct coil__stack *ret_stack)
 {
@@ -169,7 +146,9 @@ static int take_fresh(struct coil__stack_pool *pool, struct coil__slab *slab,
     }
     slab->fresh++;
     fill_in(slab, index, ret_stack);
-    tell_valgrind(slab, ret_stack);
+    if (COIL__UNLIKELY(slab->valgrind_ids)) {
+        slab->valgrind_ids[index] = coil__valgrind_add_stack(ret_stack->low, ret_stack->high);
+    }
     return 0;
 }
 
@@ -290,9 +269,8 @@ void coil__stack_pool_deinit(struct coil__stack_pool *pool)
         struct coil__slab *next = slab->next_all;
 
         for (uint32_t i = 0; slab->valgrind_ids && i < slab->fresh; i++) {
-            VALGRIND_STACK_DEREGISTER(slab->valgrind_ids[i]);
+            coil__valgrind_drop_stack(slab->valgrind_ids[i]);
         }
-        coil__free(slab->valgrind_ids);
         munmap(slab->base, slab->count * slab->stride);
         coil__free(slab);
         slab = next;

@@ -8,6 +8,8 @@
  */
 #include "task/task.h"
 
+#include "sys/valgrind.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -289,7 +291,9 @@ static struct coil_task *task_of_context(struct coil__context *context)
 static void end_below(struct coil__context *context)
 {
     struct coil_task *task = task_of_context(context);
+    const char *here = __builtin_frame_address(0);
 
+    coil__valgrind_trust(here, (size_t)((char *)task - here)); /* the frames with the scopes */
     end_slowly(task);
     leave(task, task->loop);
 }

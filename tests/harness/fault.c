@@ -1,11 +1,12 @@
 /* Fault injection: wrappers of the system calls in fault_table.h, counters, and the decision.
  *
- * The state is the process's; all of it is relaxed atomics, so that ThreadSanitizer sees no order
- * between threads that the library did not make.
+ * What is armed is the process's, the count its run's; all of it is relaxed atomics, so that
+ * ThreadSanitizer sees no order between threads that the library did not make.
  */
 #include "fault.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -34,17 +35,22 @@ static const struct entry entries[] = {
 };
 /* clang-format on */
 
-static atomic_int armed;               /* enum fault_kind */
-static atomic_bool is_torture;         /* this run is one of a torture's */
-static atomic_int only = -1;           /* index of the one function meant; -1: any */
-static atomic_int only_error;          /* the errno for it; 0: the table's */
-static atomic_uint_fast64_t fail_at;   /* 0: never */
-static atomic_uint_fast64_t seen;      /* calls of the armed kind */
-static _Atomic(const char *) injected; /* the function that was made to fail */
+static atomic_int armed;             /* enum fault_kind */
+static atomic_bool is_torture;       /* this run is one of a torture's */
+static atomic_int only = -1;         /* index of the one function meant; -1: any */
+static atomic_int only_error;        /* the errno for it; 0: the table's */
+static atomic_uint_fast64_t fail_at; /* 0: never */
 static atomic_uint_fast64_t calls[FAULT_FUNCTIONS];
+static struct fault_state own_state;
+static struct fault_state *state = &own_state;
 
 #define LOAD(var) atomic_load_explicit(&(var), memory_order_relaxed)
 #define STORE(var, value) atomic_store_explicit(&(var), (value), memory_order_relaxed)
+
+void fault_set_state(struct fault_state *of_run)
+{
+    state = of_run;
+}
 
 static void arm(enum fault_kind kind, uint64_t n, int index, int error)
 {
@@ -52,8 +58,8 @@ static void arm(enum fault_kind kind, uint64_t n, int index, int error)
     STORE(only, index);
     STORE(only_error, error);
     STORE(fail_at, n);
-    STORE(seen, 0);
-    STORE(injected, NULL);
+    STORE(state->seen, 0);
+    STORE(state->injected, NULL);
     STORE(armed, (int)kind);
 }
 
@@ -61,6 +67,11 @@ void fault_arm(enum fault_kind kind, uint64_t n)
 {
     STORE(is_torture, kind != FAULT_NONE);
     arm(kind, n, -1, 0);
+}
+
+bool test_is_torture(void)
+{
+    return LOAD(is_torture);
 }
 
 void fault_leave_torture(void)
@@ -123,17 +134,17 @@ void fault_off(void)
 
 uint64_t fault_count(void)
 {
-    return LOAD(seen);
+    return LOAD(state->seen);
 }
 
 bool fault_was_injected(void)
 {
-    return LOAD(injected) != NULL;
+    return LOAD(state->injected) != NULL;
 }
 
 const char *fault_injected_into(void)
 {
-    return LOAD(injected);
+    return LOAD(state->injected);
 }
 
 uint64_t fault_calls(const char *name)
@@ -157,27 +168,16 @@ uint64_t fault_calls_total(void)
     return sum;
 }
 
-void fault_fill_report(struct report *report)
-{
-    const char *name = LOAD(injected);
-
-    report->fault_seen = LOAD(seen);
-    report->fault_injected = name != NULL;
-    snprintf(report->fault_name, sizeof report->fault_name, "%s", name ? name : "");
-}
-
 /* Counts a call of the armed kind; true if it is the one that fails. */
 static bool strike(bool forever, const char *name)
 {
-    uint64_t n = 1 + atomic_fetch_add_explicit(&seen, 1, memory_order_relaxed);
+    uint64_t n = 1 + atomic_fetch_add_explicit(&state->seen, 1, memory_order_relaxed);
     uint64_t at = LOAD(fail_at);
 
     if (at == 0 || (forever ? n < at : n != at)) {
         return false;
     }
-    STORE(injected, name);
-    /* A crash or a hang gets no chance to say what had been hit. */
-    fault_fill_report(current_report());
+    STORE(state->injected, name);
     return true;
 }
 

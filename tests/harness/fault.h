@@ -2,7 +2,7 @@
  *
  * The linker sends each call of the functions in fault_table.h to a wrapper (--wrap), in the
  * library's archive and in the test alike; glibc's own calls among themselves are not seen.
- * The count is the process's: a fault may hit another thread.
+ * The count is that of the test with all its threads and forked processes: a fault may hit any.
  *
  *     fault_alloc_at(3);               the third allocation from now returns NULL
  *     fault_syscall_at(1);             the next wrapped system call fails, once

@@ -2,7 +2,7 @@
  * here, so a line added is all it takes.
  *
  *   SYS(name, type, error, parameters, arguments)   fails with -1 and errno
- *   POS(...)                                        fails with the positive error as result
+ *   POS(...)                                        fails with the error as result
  *   OWN(name, type, error, ...)                     as SYS, with its wrapper written out by hand
  *   NEG(...)  in the second table                   fails with the negative error (liburing)
  *
@@ -33,6 +33,13 @@
     SYS(write, ssize_t, EIO, (int a, const void *b, size_t c), (a, b, c)) \
     SYS(readv, ssize_t, EIO, (int a, const struct iovec *b, int c), (a, b, c)) \
     SYS(writev, ssize_t, EIO, (int a, const struct iovec *b, int c), (a, b, c)) \
+    SYS(pread64, ssize_t, EIO, (int a, void *b, size_t c, off64_t d), (a, b, c, d)) \
+    SYS(pwrite64, ssize_t, EIO, (int a, const void *b, size_t c, off64_t d), (a, b, c, d)) \
+    SYS(preadv64, ssize_t, EIO, (int a, const struct iovec *b, int c, off64_t d), (a, b, c, d)) \
+    SYS(pwritev64, ssize_t, EIO, (int a, const struct iovec *b, int c, off64_t d), (a, b, c, d)) \
+    SYS(pwritev64v2, ssize_t, EIO, \
+        (int a, const struct iovec *b, int c, off64_t d, int e), (a, b, c, d, e)) \
+    SYS(fstat64, int, EIO, (int a, void *b), (a, b)) \
     SYS(getsockopt, int, ENOPROTOOPT, \
         (int a, int b, int c, void *d, socklen_t *e), (a, b, c, d, e)) \
     SYS(setsockopt, int, ENOPROTOOPT, \
@@ -40,6 +47,8 @@
     SYS(getsockname, int, ENOBUFS, (int a, void *b, socklen_t *c), (a, b, c)) \
     SYS(getpeername, int, ENOTCONN, (int a, void *b, socklen_t *c), (a, b, c)) \
     SYS(poll, int, ENOMEM, (struct pollfd *a, nfds_t b, int c), (a, b, c)) \
+    SYS(ppoll, int, EINTR, \
+        (struct pollfd *a, nfds_t b, const struct timespec *c, const sigset_t *d), (a, b, c, d)) \
     SYS(epoll_create1, int, EMFILE, (int a), (a)) \
     SYS(epoll_ctl, int, ENOMEM, (int a, int b, int c, void *d), (a, b, c, d)) \
     SYS(epoll_wait, int, EINTR, (int a, void *b, int c, int d), (a, b, c, d)) \
@@ -68,8 +77,22 @@
     SYS(madvise, int, EINVAL, (void *a, size_t b, int c), (a, b, c)) \
     SYS(syscall, long, ENOSYS, \
         (long n, long a, long b, long c, long d, long e, long f), (n, a, b, c, d, e, f)) \
+    SYS(sched_getaffinity, int, EINVAL, (pid_t a, size_t b, void *c), (a, b, c)) \
+    POS(getaddrinfo, int, EAI_MEMORY, \
+        (const char *a, const char *b, const void *c, void *d), (a, b, c, d)) \
+    POS(pthread_atfork, int, ENOMEM, \
+        (void (*a)(void), void (*b)(void), void (*c)(void)), (a, b, c)) \
+    POS(pthread_attr_init, int, ENOMEM, (pthread_attr_t *a), (a)) \
+    POS(pthread_attr_setstacksize, int, EINVAL, (pthread_attr_t *a, size_t b), (a, b)) \
+    POS(pthread_condattr_init, int, ENOMEM, (pthread_condattr_t *a), (a)) \
+    POS(pthread_condattr_setclock, int, EINVAL, (pthread_condattr_t *a, clockid_t b), (a, b)) \
+    POS(pthread_cond_init, int, EAGAIN, \
+        (pthread_cond_t *a, const pthread_condattr_t *b), (a, b)) \
+    POS(pthread_mutex_init, int, EAGAIN, \
+        (pthread_mutex_t *a, const pthread_mutexattr_t *b), (a, b)) \
     POS(pthread_create, int, EAGAIN, \
         (pthread_t *a, const pthread_attr_t *b, void *(*c)(void *), void *d), (a, b, c, d)) \
+    OWN(close, int, EIO) \
     OWN(mmap, void *, ENOMEM) \
     OWN(mmap64, void *, ENOMEM)
 
@@ -92,6 +115,8 @@
         (struct io_uring *a, struct io_uring_cqe **b, struct __kernel_timespec *c), (a, b, c)) \
     NEG(io_uring_enter, int, EINTR, \
         (unsigned a, unsigned b, unsigned c, unsigned d, sigset_t *e), (a, b, c, d, e)) \
+    NEG(io_uring_register_probe, int, ENOMEM, \
+        (struct io_uring *a, struct io_uring_probe *b, unsigned c), (a, b, c)) \
     NEG(io_uring_register_ring_fd, int, ENOMEM, (struct io_uring *a), (a)) \
     NEG(io_uring_register_buf_ring, int, ENOMEM, \
         (struct io_uring *a, struct io_uring_buf_reg *b, unsigned c), (a, b, c)) \

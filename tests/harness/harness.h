@@ -19,7 +19,8 @@
  *     test_x --no-fork NAME      one, in this process (for gdb, valgrind, callgrind)
  *     test_x --torture [NAME...] each test again and again, failing its 1st, 2nd, ... allocation
  *                                and system call (see fault.h)
- *     test_x --torture-soft      the same, but failed checks do not end a run that saw a fault
+ *     test_x --torture-soft      the same, but failed checks do not end a run that saw a fault; if
+ *                                it then hangs, it gets a SIGINT (-v shows those that break)
  *     test_x --fault alloc:3 [--no-fork] NAME    one run of a torture, to look at
  *     test_x --trace NAME        leaks with the call stack of each allocation
  *     COIL_TEST_TIMEOUT_FACTOR=5 multiplies the limits (emulators, loaded machines)
@@ -121,6 +122,17 @@ void test_check_mem(const char *file, int line, const char *what, const void *ac
 void test_check_err(const char *file, int line, const char *what, int64_t actual, int64_t error);
 void test_check_ok(const char *file, int line, const char *what, int64_t actual);
 
+/* Returns ptr; NULL after a fault counts as a failed check: for what a test makes and need not look
+ * at. */
+void *test_made(void *ptr);
+
+/* True if a check has failed and the run goes on (--torture-soft): a loop that waits need not wait
+ * for what a fault has kept from coming. */
+bool test_has_noticed(void);
+
+/* In a run of a torture, which are many: less will do. */
+bool test_is_torture(void);
+
 /* ---- where the test runs ---- */
 
 /* The backend that was asked for (COIL_BACKEND): "uring", "epoll", "sim", or "" if none was. */
@@ -178,7 +190,15 @@ int test_listen_tcp(uint16_t *ret_port);
 /* A TCP port on 127.0.0.1 on which nothing listens just now. */
 uint16_t test_free_port(void);
 
+/* Sends SIGINT to the calling thread. Where nobody has caught it, a fault has kept a loop from
+ * doing so: a failed check, after which the process is not ended. */
+void test_raise_sigint(void);
+
 /* Real monotonic time in nanoseconds, whatever the backend's clock says. */
 int64_t test_now_ns(void);
+
+/* A span on the loop's clock, in nanoseconds, in which a few steps of a test are surely done: a
+ * millisecond, or many where everything is slow and time is real. */
+int64_t test_moment_ns(void);
 
 #endif

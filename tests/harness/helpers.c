@@ -19,6 +19,18 @@
 
 static char temp_dir[64];
 
+/* Faults are for the library: what a test needs to begin with does not fail. */
+int __real_sigaction(int number, const struct sigaction *action, struct sigaction *ret_old);
+int __real_socket(int domain, int type, int protocol);
+int __real_socketpair(int domain, int type, int protocol, int ret_fds[2]);
+int __real_bind(int fd, const struct sockaddr *addr, socklen_t size);
+int __real_listen(int fd, int backlog);
+int __real_getsockname(int fd, struct sockaddr *addr, socklen_t *size);
+int __real_pipe2(int ret_fds[2], int flags);
+int __real_fcntl64(int fd, int command, ...);
+ssize_t __real_read(int fd, void *buf, size_t size);
+int __real_close(int fd);
+
 const char *test_backend(void)
 {
     const char *name = getenv("COIL_BACKEND");
@@ -82,6 +94,11 @@ int64_t test_now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+int64_t test_moment_ns(void)
+{
+    return test_has_valgrind() && !test_backend_is("sim") ? 50000000 : 1000000;
+}
+
 const char *test_temp_dir(void)
 {
     if (!temp_dir[0]) {
@@ -102,6 +119,17 @@ void test_temp_path(char *path, size_t path_size, const char *name)
     }
 }
 
+void test_raise_sigint(void)
+{
+    struct sigaction action;
+
+    if (__real_sigaction(SIGINT, NULL, &action) < 0 || action.sa_handler == SIG_DFL) {
+        test_check_failed(__FILE__, __LINE__, "nobody has caught SIGINT");
+        return;
+    }
+    raise(SIGINT);
+}
+
 static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *ftw)
 {
     (void)stat;
@@ -120,7 +148,7 @@ void helpers_cleanup(void)
 
 void test_socket_pair(int ret_fds[2])
 {
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ret_fds) < 0) {
+    if (__real_socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ret_fds) < 0) {
         test_fail(__FILE__, __LINE__, "socketpair: %s", strerror(errno));
     }
 }
@@ -129,10 +157,10 @@ int test_listen_tcp(uint16_t *ret_port)
 {
     struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof addr;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = __real_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-    if (fd < 0 || bind(fd, (struct sockaddr *)&addr, size) < 0 || listen(fd, 128) < 0 ||
-        getsockname(fd, (struct sockaddr *)&addr, &size) < 0) {
+    if (fd < 0 || __real_bind(fd, (struct sockaddr *)&addr, size) < 0 ||
+        __real_listen(fd, 128) < 0 || __real_getsockname(fd, (struct sockaddr *)&addr, &size) < 0) {
         test_fail(__FILE__, __LINE__, "a listening socket: %s", strerror(errno));
     }
     *ret_port = ntohs(addr.sin_port);
@@ -144,7 +172,7 @@ uint16_t test_free_port(void)
     uint16_t port;
     int fd = test_listen_tcp(&port);
 
-    close(fd);
+    __real_close(fd);
     return port;
 }
 
@@ -158,8 +186,8 @@ static bool collect(int fd, double deadline, char *text, size_t text_size)
 
     for (;;) {
         bool full = used + 1 >= text_size;
-        ssize_t got =
-            full ? read(fd, rest, sizeof rest) : read(fd, text + used, text_size - 1 - used);
+        ssize_t got = full ? __real_read(fd, rest, sizeof rest)
+                           : __real_read(fd, text + used, text_size - 1 - used);
         if (got == 0) {
             return true;
         }
@@ -182,10 +210,10 @@ void test_run_child(int (*fn)(void *arg), void *arg, struct test_child *ret_chil
     int status;
 
     memset(ret_child, 0, sizeof *ret_child);
-    if (pipe2(fds, O_CLOEXEC) < 0) {
+    if (__real_pipe2(fds, O_CLOEXEC) < 0) {
         test_fail(__FILE__, __LINE__, "pipe2: %s", strerror(errno));
     }
-    fcntl(fds[0], F_SETFL, O_NONBLOCK);
+    __real_fcntl64(fds[0], F_SETFL, O_NONBLOCK);
     fflush(NULL);
     pid_t pid = fork();
     if (pid < 0) {
@@ -194,16 +222,16 @@ void test_run_child(int (*fn)(void *arg), void *arg, struct test_child *ret_chil
     if (pid == 0) {
         dup2(fds[1], STDOUT_FILENO);
         dup2(fds[1], STDERR_FILENO);
-        close(fds[0]);
-        close(fds[1]);
+        __real_close(fds[0]);
+        __real_close(fds[1]);
         int code = fn(arg);
         fflush(NULL);
         _exit(code);
     }
-    close(fds[1]);
+    __real_close(fds[1]);
     double deadline = now_seconds() + TEST_TIME_LIMIT * time_factor() / 2;
     bool ended = collect(fds[0], deadline, ret_child->output, sizeof ret_child->output);
-    close(fds[0]);
+    __real_close(fds[0]);
     if (!ended) {
         kill(pid, SIGKILL);
     }

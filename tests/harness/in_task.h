@@ -11,7 +11,6 @@
 #ifndef COIL_TESTS_IN_TASK_H
 #define COIL_TESTS_IN_TASK_H
 
-#include "fault.h"
 #include "harness.h"
 
 #include <coil.h>
@@ -23,24 +22,14 @@
     static int body_of_##name(void *arg);                                                          \
     COIL_TEST(name)                                                                                \
     {                                                                                              \
-        CHECK_ERR(coil_run(run_body, &(coil_task_fn){body_of_##name}), 0);                         \
+        CHECK_ERR(coil_run(body_of_##name, NULL), 0);                                              \
     }                                                                                              \
     static int body_of_##name(__attribute__((unused)) void *arg)
 
-/* While faults are injected, a body may wait for a task that could not be made. */
-static inline int run_body(void *arg)
-{
-    coil_task_fn body = *(coil_task_fn *)arg;
-    int rc = -ETIMEDOUT;
-
-    if (fault_count() == 0) {
-        return body(NULL);
-    }
-    coil_timeout(4 * COIL_SEC) {
-        rc = body(NULL);
-    }
-    return rc;
-}
+/* A test that waits for a task which a fault has kept from being made has noticed that. */
+#undef coil_create_task
+#define coil_create_task(fn, arg)                                                                  \
+    ((struct coil_task *)test_made(coil_create_task_at(COIL_HERE, (fn), (arg))))
 
 /* A task that returns the int its argument points to, at once. */
 static inline int task_return(void *arg)

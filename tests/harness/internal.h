@@ -2,9 +2,12 @@
 #ifndef COIL_TESTS_INTERNAL_H
 #define COIL_TESTS_INTERNAL_H
 
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "harness.h"
 
@@ -39,15 +42,19 @@ enum fault_kind {
 
 extern const char *const fault_kind_names[FAULT_KINDS];
 
+/* How far the faults have come. All processes of a run share it: one fault hits one of them. */
+struct fault_state {
+    atomic_uint_fast64_t seen;      /* calls of the armed kind */
+    _Atomic(const char *) injected; /* the function that was made to fail */
+};
+
 /* What a run of a test tells the process that started it; in shared memory. */
 struct report {
+    struct fault_state fault;
     bool finished;     /* the function returned */
     bool check_failed; /* a check failed; in a soft run it may have gone on */
     bool skipped;
     bool leaked;
-    bool fault_injected;
-    uint64_t fault_seen;
-    char fault_name[40];
     char skip_reason[200];
 };
 
@@ -56,6 +63,7 @@ struct run {
     void (*fn)(void *arg);
     void *arg;
     double time_limit; /* seconds, factor included */
+    double patience;   /* after so long, a soft run that a check noticed gets a SIGINT; 0: never */
     enum fault_kind fault_kind;
     uint64_t fault_at; /* 0: only count */
     bool soft;         /* checks that fail after a fault do not end the run */
@@ -66,15 +74,27 @@ struct run {
 
     /* Results. */
     struct report *report; /* from run_init to run_deinit */
+    pid_t pid;             /* from run_start on */
+    double started;        /* as of now_seconds */
     int status;            /* as of waitpid */
     bool timed_out;
-    int output_fd; /* what it wrote */
+    bool was_interrupted; /* the SIGINT was sent */
+    int output_fd;        /* what it wrote */
     double seconds;
 };
 
 void run_init(struct run *run);
 void run_deinit(struct run *run);
 void run_execute(struct run *run);
+
+/* Several runs at a time: between begin, which blocks SIGCHLD, and end, each is started and asked
+ * until it has ended (one that takes too long is ended by the question); wait returns when one
+ * may have. */
+void runs_begin(sigset_t *ret_mask);
+void runs_end(const sigset_t *mask);
+void run_start(struct run *run, const sigset_t *mask);
+bool run_has_ended(struct run *run);
+void runs_wait(struct run *const *runs, int count);
 /* Runs it in this process, as far as the checks at the end. */
 void run_in_process(struct run *run);
 /* One line on how it ended badly; false if it ended well. */
@@ -94,16 +114,23 @@ void leak_begin(bool trace);
 bool leak_end(void);
 
 /* Faults. The gates are called by the wrappers: 0, or the errno to fail with. */
+void fault_set_state(struct fault_state *state);
 void fault_arm(enum fault_kind kind, uint64_t n);
 /* In a run of a torture, ends the test as skipped. */
 void fault_leave_torture(void);
 int fault_gate_alloc(const char *name);
 int fault_gate(unsigned index);
-void fault_fill_report(struct report *report);
 
-/* Torture of one test: the number of failed runs, printed as they come. */
-int torture_run(const char *program, const char *name, void (*fn)(void *), void *arg,
-                double time_limit, bool soft, bool nested);
+/* Torture of one test: bad runs are printed as they come. `run` says what to run, and how. */
+struct torture_sums {
+    int runs;
+    int failures;
+    int wrecks;            /* ended early after a failed check: forgiven; leaks not seen */
+    char skip_reason[200]; /* empty: not skipped */
+};
+struct torture_sums torture_run(const char *program, const char *name, const struct run *run,
+                                int jobs, bool verbose);
+int torture_jobs(void);
 
 void helpers_cleanup(void);
 double now_seconds(void);

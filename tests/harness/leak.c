@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "fault_internal.h"
 #include "internal.h"
 
@@ -340,9 +341,15 @@ int __wrap_close(int fd)
 {
     int rc = __real_close(fd);
 
-    if (rc < 0 && errno == EBADF) {
+    /* A negative number is no mistake of a test that goes on after a fault. */
+    if (rc < 0 && errno == EBADF && (fd >= 0 || !fault_was_injected())) {
         atomic_store_explicit(&bad_close_fd, fd, memory_order_relaxed);
         atomic_store_explicit(&bad_close, true, memory_order_relaxed);
+    }
+    int fault = rc < 0 ? 0 : fault_gate(FAULT_close);
+    if (fault) { /* it is closed in spite of that, as on Linux */
+        errno = fault;
+        return -1;
     }
     return rc;
 }

@@ -103,17 +103,34 @@ static void run_test(const struct test_case *test)
 static void torture_test(const char *program, const struct test_case *test)
 {
     double start = now_seconds();
-    int limit = test->time_limit < 10 ? test->time_limit : 10;
-    int failures = torture_run(program, test->name, call_test, (void *)test, limit * time_factor(),
-                               options.soft, false);
+    struct run run = {
+        .fn = call_test,
+        .arg = (void *)test,
+        .time_limit = (test->time_limit < 10 ? test->time_limit : 10) * time_factor(),
+        .soft = options.soft,
+        .own_group = true,
+        .inspect_hang = true,
+    };
+    struct torture_sums sum =
+        torture_run(program, test->name, &run, torture_jobs(), options.verbose);
+    char wrecks[40] = "";
 
-    if (failures) {
+    if (sum.wrecks) {
+        snprintf(wrecks, sizeof wrecks, "%d of them forgiven, ", sum.wrecks);
+    }
+    if (sum.skip_reason[0]) {
+        sums.skipped++;
+        printf("skip %s: %s\n", test->name, sum.skip_reason);
+        return;
+    }
+    if (sum.failures) {
         sums.failed++;
-        printf("not ok %s: torture\n", test->name);
+        printf("not ok %s: torture", test->name);
     } else {
         sums.passed++;
-        printf("ok %s (%.0f ms)\n", test->name, (now_seconds() - start) * 1000);
+        printf("ok %s", test->name);
     }
+    printf(" (%d runs, %s%.0f ms)\n", sum.runs, wrecks, (now_seconds() - start) * 1000);
     fflush(stdout);
 }
 

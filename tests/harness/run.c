@@ -77,12 +77,12 @@ void run_in_process(struct run *run)
 {
     report = run->report;
     soft_run = run->soft;
+    fault_set_state(&report->fault);
     leak_begin(run->trace);
     if (run->fault_kind != FAULT_NONE) {
         fault_arm(run->fault_kind, run->fault_at);
     }
     run->fn(run->arg);
-    fault_fill_report(report);
     fault_off();
     report->finished = true;
     helpers_cleanup();
@@ -106,37 +106,36 @@ static _Noreturn void child_main(struct run *run, const sigset_t *mask)
         setvbuf(stdout, NULL, _IOLBF, 0);
     }
     close(run->output_fd);
+    signal(SIGINT, SIG_DFL); /* a shell's background jobs inherit it ignored */
     sigprocmask(SIG_SETMASK, mask, NULL);
     run_in_process(run);
     _exit(run->report->leaked || run->report->check_failed);
 }
 
-/* Waits for the child, or for the deadline; true if it has ended. SIGCHLD is blocked. */
-static bool wait_until(pid_t pid, double deadline, int *ret_status)
+static bool has_exited(pid_t pid, int *ret_status)
+{
+    pid_t ended = waitpid(pid, ret_status, WNOHANG);
+
+    if (ended == 0 || (ended < 0 && errno == EINTR)) {
+        return false;
+    }
+    if (ended < 0) {
+        *ret_status = 0;
+    }
+    return true;
+}
+
+/* A second at most: the test itself may take SIGCHLD away from a nested wait. */
+static void wait_for_child(double seconds)
 {
     sigset_t chld;
 
+    seconds = seconds > 1 ? 1 : seconds;
+    struct timespec timeout = {.tv_sec = (time_t)seconds,
+                               .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
     sigemptyset(&chld);
     sigaddset(&chld, SIGCHLD);
-    for (;;) {
-        pid_t ended = waitpid(pid, ret_status, WNOHANG);
-        if (ended == pid) {
-            return true;
-        }
-        if (ended < 0 && errno != EINTR) {
-            *ret_status = 0;
-            return true;
-        }
-        double left = deadline - now_seconds();
-        if (left <= 0) {
-            return false;
-        }
-        /* A second at most: the test itself may take SIGCHLD away from a nested wait. */
-        left = left > 1 ? 1 : left;
-        struct timespec timeout = {.tv_sec = (time_t)left,
-                                   .tv_nsec = (long)((left - (double)(time_t)left) * 1e9)};
-        sigtimedwait(&chld, NULL, &timeout);
-    }
+    sigtimedwait(&chld, NULL, &timeout);
 }
 
 /* Asks gdb where the process hangs; its answer goes where the output of the test goes. */
@@ -159,47 +158,124 @@ static void show_hang(const struct run *run, pid_t pid)
               "thread apply all bt 30", (char *)NULL);
         _exit(127);
     }
-    if (gdb > 0 && !wait_until(gdb, now_seconds() + 20, &status)) {
-        kill(gdb, SIGKILL);
-        waitpid(gdb, &status, 0);
+    double deadline = now_seconds() + 20;
+    while (gdb > 0 && !has_exited(gdb, &status)) {
+        if (now_seconds() > deadline) {
+            kill(gdb, SIGKILL);
+        }
+        wait_for_child(1);
+    }
+}
+
+void runs_begin(sigset_t *ret_mask)
+{
+    sigset_t chld;
+
+    sigemptyset(&chld);
+    sigaddset(&chld, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &chld, ret_mask);
+}
+
+void runs_end(const sigset_t *mask)
+{
+    sigprocmask(SIG_SETMASK, mask, NULL);
+}
+
+void run_start(struct run *run, const sigset_t *mask)
+{
+    memset(run->report, 0, sizeof *run->report);
+    run->timed_out = false;
+    run->was_interrupted = false;
+    run->started = now_seconds();
+    if (ftruncate(run->output_fd, 0) < 0 || lseek(run->output_fd, 0, SEEK_SET) < 0) {
+        perror("harness");
+    }
+    fflush(NULL);
+    run->pid = fork();
+    if (run->pid < 0) {
+        perror("harness: fork");
+        exit(2);
+    }
+    if (run->pid == 0) {
+        child_main(run, mask);
+    }
+}
+
+static bool is_lenient(const struct run *run)
+{
+    return run->soft && run->report->check_failed;
+}
+
+/* When something is to be done about it, if it has not ended by then. A run that goes on after a
+ * failed check has shown that it noticed; it need not be waited for as long as one that may. */
+static double deadline_of(const struct run *run)
+{
+    double limit = run->time_limit;
+
+    if (run->patience > 0 && is_lenient(run)) {
+        limit = run->was_interrupted ? 2 * run->patience + 1 : run->patience;
+        limit = limit < run->time_limit ? limit : run->time_limit;
+    }
+    return run->started + limit;
+}
+
+/* It waits for what a fault has kept from coming. SIGINT cancels the first task of a loop, and so
+ * brings most tests to their end; what they then leave behind is seen. */
+static void interrupt(struct run *run)
+{
+    run->was_interrupted = true;
+    kill(run->pid, SIGINT);
+}
+
+bool run_has_ended(struct run *run)
+{
+    if (!has_exited(run->pid, &run->status)) {
+        if (now_seconds() < deadline_of(run)) {
+            return false;
+        }
+        if (run->patience > 0 && is_lenient(run) && !run->was_interrupted) {
+            interrupt(run);
+            return false;
+        }
+        run->timed_out = true;
+        if (run->inspect_hang && !is_lenient(run)) {
+            show_hang(run, run->pid);
+        }
+        kill(run->pid, SIGKILL);
+        waitpid(run->pid, &run->status, 0);
+    }
+    if (run->own_group) {
+        kill(-run->pid, SIGKILL);
+    }
+    run->seconds = now_seconds() - run->started;
+    return true;
+}
+
+/* A tenth of a second at most: a check that fails moves the deadline. */
+void runs_wait(struct run *const *runs, int count)
+{
+    double now = now_seconds();
+    double left = 0.1;
+
+    for (int i = 0; i < count; i++) {
+        double until = deadline_of(runs[i]) - now;
+        left = until < left ? until : left;
+    }
+    if (left > 0) {
+        wait_for_child(left);
     }
 }
 
 void run_execute(struct run *run)
 {
-    double start = now_seconds();
-    sigset_t chld, old;
+    sigset_t mask;
 
-    sigemptyset(&chld);
-    sigaddset(&chld, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &chld, &old);
-    memset(run->report, 0, sizeof *run->report);
-    run->timed_out = false;
-    if (ftruncate(run->output_fd, 0) < 0 || lseek(run->output_fd, 0, SEEK_SET) < 0) {
-        perror("harness");
+    runs_begin(&mask);
+    run_start(run, &mask);
+    while (!run_has_ended(run)) {
+        runs_wait(&run, 1);
     }
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid < 0) {
-        perror("harness: fork");
-        exit(2);
-    }
-    if (pid == 0) {
-        child_main(run, &old);
-    }
-    if (!wait_until(pid, start + run->time_limit, &run->status)) {
-        run->timed_out = true;
-        if (run->inspect_hang) {
-            show_hang(run, pid);
-        }
-        kill(pid, SIGKILL);
-        waitpid(pid, &run->status, 0);
-    }
-    if (run->own_group) {
-        kill(-pid, SIGKILL);
-    }
-    run->seconds = now_seconds() - start;
-    sigprocmask(SIG_SETMASK, &old, NULL);
+    runs_end(&mask);
 }
 
 const char *signal_name(int number)

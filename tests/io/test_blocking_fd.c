@@ -26,6 +26,9 @@ static int write_all(void *arg)
         ssize_t n = coil_write(fd, outgoing + done, sizeof outgoing - done);
 
         CHECK_INT(n, >, 0);
+        if (n <= 0) {
+            return -EIO;
+        }
         done += (size_t)n;
     }
     return 0;
@@ -40,6 +43,9 @@ static int read_all(void *arg)
         ssize_t n = coil_read(fd, incoming, sizeof incoming);
 
         CHECK_INT(n, >, 0);
+        if (n <= 0) {
+            return -EIO;
+        }
         for (ssize_t i = 0; i < n; i++) {
             CHECK_INT(incoming[i], ==, byte_at(done + (size_t)i));
         }
@@ -52,7 +58,7 @@ static int read_all(void *arg)
 TASK_TEST(blocking_pipe_takes_more_than_it_has_room_for)
 {
     struct coil_task *tasks[2];
-    int fds[2];
+    int fds[2] = {-1, -1};
 
     fill_bytes(outgoing, sizeof outgoing);
     CHECK_INT(pipe2(fds, O_CLOEXEC), ==, 0);
@@ -100,10 +106,11 @@ COIL_TEST(blocking_listener_with_two_accepts)
     }
     CHECK_OK(coil_loop_run_once(loop, 0));
     CHECK_INT(connect(client, (struct sockaddr *)&address, sizeof address), ==, 0);
-    while (coil_op_is_pending(&ops[0])) {
+    while (coil_op_is_pending(&ops[0]) && coil_op_is_pending(&ops[1])) {
         CHECK_OK(coil_loop_run_once(loop, COIL_SEC));
     }
     CHECK_OK(coil_loop_run_once(loop, 0));
+    CHECK(!coil_op_is_pending(&ops[0]));
     CHECK_OK(ops[0].result);
     CHECK(coil_op_is_pending(&ops[1]));
     CHECK_OK(coil_op_cancel(&ops[1]));

@@ -448,6 +448,7 @@ static int main_slow_report(void *arg)
 {
     struct heard heard = {0};
 
+    CHECK_OK(resolve_host((void *)(uintptr_t) "host")); /* starts the thread */
     CHECK_OK(coil_loop_set_error_handler(coil_loop_current(), hear, &heard));
     CHECK_OK(resolve_host((void *)(uintptr_t) "host"));
     CHECK_OK(resolve_host((void *)(uintptr_t) "delayed"));

@@ -257,6 +257,7 @@ TASK_TEST(server_clients_cancelled_before_they_begin)
             CHECK_OK(coil_sleep(0));
             count = coil_server_client_count(server);
         }
+        CHECK_INT(count, ==, 1);
         coil_server_cancel_clients(server);
         wait_for_count(server, 0);
         unborn += seen.started == started;
@@ -320,7 +321,7 @@ TASK_TEST(server_client_that_closes_early)
     CHECK_INT(coil_server_client_count(server), ==, 1);
     for (int i = 0; i < 200; i++) { /* any of them could get the same handle */
         streams[i] = open_half(NULL, &peers[i]);
-        if (i % 3) {
+        if (i % 3 || !streams[i]) {
             CHECK_OK(coil_stream_close(streams[i]));
             CHECK_OK(coil_close(peers[i]));
             streams[i] = NULL;
@@ -455,6 +456,9 @@ TASK_TEST(server_pauses_without_descriptors)
 
     if (test_backend_is("sim")) {
         test_skip("its sockets are no descriptors");
+    }
+    if (test_has_valgrind()) {
+        test_skip("Valgrind keeps limits of its own, of which the kernel knows nothing");
     }
     server = serve(NULL, echo, NULL);
     for (int i = 0; i < 3; i++) {
@@ -608,7 +612,9 @@ TASK_TEST(server_misuse_is_named)
     CHECK_OK(run_elsewhere(check_closed, server)); /* of another loop */
     CHECK_OK(coil_to_thread(check_without_loop, server));
     stream = join(server);
-    CHECK_OK(coil_serve_forever(server));
+    coil_timeout(2 * COIL_SEC) { /* the client that is to close it may be turned away */
+        CHECK_OK(coil_serve_forever(server));
+    }
     CHECK_OK(coil_stream_close(stream));
     CHECK_OK(coil_server_close(server));
     CHECK_OK(check_closed(server));

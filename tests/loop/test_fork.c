@@ -5,7 +5,6 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -367,7 +366,7 @@ COIL_TEST(fork_in_another_thread_than_the_loops)
 static int interrupt_myself(void *arg)
 {
     (void)arg;
-    kill(getpid(), SIGINT);
+    test_raise_sigint();
     return coil_sleep(COIL_MINUTE);
 }
 
@@ -392,12 +391,11 @@ static int fork_under_sigint(void *arg)
     CHECK_INT(in_child(interrupt_own_loop, NULL), ==, 2);
     CHECK_INT(in_child(interrupt_without_loop, NULL), ==, 3);
     CHECK_OK(coil_sleep(COIL_MSEC)); /* this loop was not interrupted */
-    kill(getpid(), SIGINT);          /* and can be */
+    test_raise_sigint();             /* and can be */
     return coil_sleep(COIL_MINUTE);
 }
 
 COIL_TEST(fork_child_has_its_own_sigint)
 {
-    signal(SIGINT, SIG_DFL);
     CHECK_ERR(coil_run(fork_under_sigint, NULL), -EINTR);
 }

@@ -184,9 +184,10 @@ COIL_TEST(call_later_waits_for_its_time)
     struct letter letter = {.letter = 'a'};
     struct letter negative = {.letter = 'n'};
     struct coil_loop *loop = new_loop();
+    int64_t span = 2 * test_moment_ns();
     int64_t start = coil_loop_now(loop);
 
-    CHECK_OK(coil_call_later(loop, &letter.handle, 2 * COIL_MSEC, write_letter, &letter));
+    CHECK_OK(coil_call_later(loop, &letter.handle, span, write_letter, &letter));
     CHECK_OK(coil_loop_run_once(loop, 0));
     CHECK_STR(written, "");
     CHECK_OK(coil_call_later(loop, &negative.handle, -5, write_letter, &negative));
@@ -196,7 +197,7 @@ COIL_TEST(call_later_waits_for_its_time)
         CHECK_OK(coil_loop_run_once(loop, COIL_NEVER));
     }
     CHECK_STR(written, "na");
-    CHECK_INT(coil_loop_now(loop), >=, start + 2 * COIL_MSEC);
+    CHECK_INT(coil_loop_now(loop), >=, start + span);
     CHECK_OK(coil_loop_free(loop));
 }
 
@@ -430,11 +431,65 @@ COIL_TEST(calls_from_another_thread_are_named)
     struct coil_loop *loop = new_loop();
     pthread_t thread;
 
+    CHECK_OK(coil_loop_run_once(loop, 0));
     CHECK_INT(pthread_create(&thread, NULL, misuse, loop), ==, 0);
     pthread_join(thread, NULL);
     CHECK_OK(coil_loop_run_once(loop, COIL_NEVER)); /* the wake was not lost */
     CHECK_ERR(coil_loop_wake(NULL), -EINVAL);
     CHECK_OK(coil_loop_free(loop));
+}
+
+static void *run_and_free(void *arg)
+{
+    struct coil_loop *loop = arg;
+    struct coil_handle handle = {0};
+
+    CHECK_OK(coil_call_later(loop, &handle, COIL_MSEC, stop, loop));
+    CHECK_OK(coil_loop_run(loop));
+    CHECK_OK(coil_loop_free(loop));
+    return NULL;
+}
+
+/* What is given to a thread must be freed there, or here if there is no thread. */
+static void run_in_thread(void *(*fn)(void *arg), struct coil_loop *loop)
+{
+    pthread_t thread;
+    int rc = pthread_create(&thread, NULL, fn, loop);
+
+    CHECK_INT(rc, ==, 0);
+    if (rc == 0) {
+        pthread_join(thread, NULL);
+    } else {
+        fn(loop);
+    }
+}
+
+/* DESIGN 2: it belongs to whoever uses it first, with what was sent to it before. */
+COIL_TEST(loop_may_be_made_for_another_thread)
+{
+    struct letter letter = {.letter = 'a'};
+
+    current = new_loop();
+    CHECK_OK(coil_call_soon_threadsafe(current, &letter.handle, write_letter, &letter));
+    CHECK_OK(coil_loop_wake(current));
+    run_in_thread(run_and_free, current);
+    CHECK_STR(written, "a");
+}
+
+COIL_TEST(loop_that_nobody_used_can_be_freed)
+{
+    CHECK_OK(coil_loop_free(new_loop()));
+}
+
+static void *free_unused(void *arg)
+{
+    CHECK_OK(coil_loop_free(arg));
+    return NULL;
+}
+
+COIL_TEST(loop_that_nobody_used_can_be_freed_by_another_thread)
+{
+    run_in_thread(free_unused, new_loop());
 }
 
 /* --- embedding --- */
@@ -499,7 +554,7 @@ COIL_TEST(hooks_surround_waits_that_may_block)
     CHECK_OK(coil_loop_set_wait_hooks(loop, before_wait, after_wait, &hooks));
     CHECK_OK(coil_loop_run_once(loop, 0));
     CHECK_INT(hooks.before, ==, 0);
-    CHECK_OK(coil_call_later(loop, &letter.handle, COIL_MSEC, write_letter, &letter));
+    CHECK_OK(coil_call_later(loop, &letter.handle, test_moment_ns(), write_letter, &letter));
     CHECK_OK(coil_loop_run_once(loop, COIL_SEC));
     CHECK_INT(hooks.before, >=, 1);
     CHECK_INT(hooks.after, ==, hooks.before);

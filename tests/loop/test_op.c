@@ -45,7 +45,7 @@ static ssize_t finish(struct coil_loop *loop, struct tracked *tracked)
 {
     int calls = tracked->calls;
 
-    while (tracked->calls == calls) {
+    while (coil_op_is_pending(&tracked->op)) {
         CHECK_OK(coil_loop_run_once(loop, COIL_SEC));
     }
     CHECK_INT(tracked->calls, ==, calls + 1);

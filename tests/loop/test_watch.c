@@ -111,7 +111,7 @@ COIL_TEST(watch_both_directions_by_one_watch)
     CHECK_OK(coil_loop_new(NULL, &loop));
     test_socket_pair(fds);
     CHECK_OK(coil_watch_start(loop, &probe.watch, fds[0], POLLIN | POLLOUT, on_event));
-    for (int i = 0; i < 100 && probe.calls < 3; i++) {
+    for (int i = 0; i < 100 && probe.calls < 3 && !probe.is_over; i++) {
         CHECK_OK(coil_loop_run_once(loop, COIL_SEC));
     }
     CHECK_INT(probe.calls, ==, 3);

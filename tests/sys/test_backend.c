@@ -193,7 +193,7 @@ BACKEND_TEST(poll_tells_what_is_there)
 static void poll_of_both_directions(struct coil__backend *b, bool is_adopted)
 {
     struct work work = {0};
-    char drain[4096];
+    char drain[4096] = {0};
     int fds[2];
 
     test_socket_pair(fds);

@@ -360,7 +360,7 @@ static int in_recv(struct trial *t)
 
 static void wait_until(const atomic_bool *flag)
 {
-    for (int i = 0; !*flag && i < 10000; i++) {
+    for (int i = 0; !*flag && i < 10000 && !test_has_noticed(); i++) {
         usleep(200);
     }
 }
@@ -390,7 +390,10 @@ static int occupy(void *arg)
 
 static int occupy_thread(void *arg)
 {
-    return coil_to_thread(occupy, arg);
+    int rc = coil_to_thread(occupy, arg);
+
+    CHECK_OK(rc);
+    return rc;
 }
 
 static int never_work(void *arg)
@@ -405,7 +408,7 @@ static int in_the_queue_for_a_thread(struct trial *t)
     struct coil_task *occupier = coil_create_task(occupy_thread, t);
     int rc;
 
-    while (!t->is_occupied) {
+    while (!t->is_occupied && !test_has_noticed()) {
         CHECK_OK(coil_yield());
     }
     t->is_there = true;
@@ -421,7 +424,7 @@ static int in_shield(struct trial *t)
 {
     coil_shield {
         t->is_there = true;
-        while (!t->has_happened) {
+        while (!t->has_happened && !test_has_noticed()) {
             CHECK_OK(coil_yield());
         }
         for (int i = 0; i < 5; i++) {

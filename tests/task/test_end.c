@@ -55,7 +55,7 @@ static void create_crowd(struct coil_task **tasks, size_t count)
 TASK_TEST(end_handles_stay_stale_when_stacks_are_trimmed)
 {
     bool is_slow = test_has_asan() || test_has_tsan() || test_has_valgrind() || test_is_emulated();
-    size_t count = is_slow ? CROWD_WHERE_SLOW : CROWD;
+    size_t count = is_slow || test_is_torture() ? CROWD_WHERE_SLOW : CROWD;
 
     create_crowd(old, count);
     CHECK_OK(coil_gather(old, count, NULL));

@@ -389,7 +389,8 @@ TASK_TEST(wait_for_cancelled_from_outside)
 /* C4: the order of the ends. */
 TASK_TEST(as_completed_follows_the_ends)
 {
-    int64_t spans[4] = {4 * COIL_MSEC, 0, 8 * COIL_MSEC, 2 * COIL_MSEC};
+    int64_t moment = test_moment_ns();
+    int64_t spans[4] = {4 * moment, 0, 8 * moment, 2 * moment};
     static const int order[4] = {1, 3, 0, 2};
     struct coil_as_completed completed;
     struct coil_task *tasks[4];
@@ -622,10 +623,10 @@ static int attempt(void *arg)
 TASK_TEST(race_takes_the_first_success)
 {
     struct attempt attempts[4] = {
-        {.span = COIL_MINUTE, .rc = 1},
+        {.span = 2 * COIL_SEC, .rc = 1},
         {.span = 2 * COIL_MSEC, .rc = 2},
-        {.span = COIL_MINUTE, .rc = 3},
-        {.span = COIL_MINUTE, .rc = 4},
+        {.span = 2 * COIL_SEC, .rc = 3},
+        {.span = 2 * COIL_SEC, .rc = 4},
     };
     size_t winner = 99;
     int64_t start = coil_now();
@@ -656,18 +657,16 @@ TASK_TEST(race_failure_starts_the_next)
 /* C9: of the one before, not of an earlier one. */
 TASK_TEST(race_earlier_failure_starts_nothing)
 {
-    struct attempt attempts[3] = {{.span = 3 * COIL_MSEC, .rc = -EIO},
-                                  {.span = 6 * COIL_MSEC, .rc = 1},
-                                  {.span = 0, .rc = 2}};
+    int64_t moment = test_moment_ns();
+    struct attempt attempts[3] = {
+        {.span = 3 * moment, .rc = -EIO}, {.span = 6 * moment, .rc = 1}, {.span = 0, .rc = 2}};
     int64_t start;
 
-    CHECK_INT(coil_staggered_race(attempt, attempts, 2, sizeof *attempts, 2 * COIL_MSEC, NULL), ==,
-              1);
-    attempts[1].span = 5 * COIL_MSEC;
+    CHECK_INT(coil_staggered_race(attempt, attempts, 2, sizeof *attempts, 2 * moment, NULL), ==, 1);
+    attempts[1].span = COIL_SEC;
     start = coil_now();
-    CHECK_INT(coil_staggered_race(attempt, attempts, 3, sizeof *attempts, 2 * COIL_MSEC, NULL), ==,
-              2);
-    CHECK_INT(attempts[2].started_at - start, >=, 4 * COIL_MSEC);
+    CHECK_INT(coil_staggered_race(attempt, attempts, 3, sizeof *attempts, 2 * moment, NULL), ==, 2);
+    CHECK_INT(attempts[2].started_at - start, >=, 4 * moment);
     return 0;
 }
 
@@ -687,7 +686,7 @@ TASK_TEST(race_cancelled_cancels_all)
     struct attempt attempts[2] = {{.span = COIL_MINUTE}, {.span = COIL_MINUTE}};
     struct coil_task *self = coil_current_task();
 
-    coil_timeout(50 * COIL_MSEC) {
+    coil_timeout(50 * test_moment_ns()) {
         CHECK_ERR(coil_staggered_race(attempt, attempts, 2, sizeof *attempts, 100, NULL),
                   -ETIMEDOUT);
     }

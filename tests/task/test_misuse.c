@@ -114,7 +114,7 @@ enum { ANY = 1 };
     X(group_spawn_null, coil_group_spawn(w.group, NULL, NULL), INVAL, INVAL, WRONG, INVAL, CLOSED) \
     X(group_adopt, coil_group_adopt(w.group, NULL), INVAL, INVAL, WRONG, -ENOMEM, ANY)             \
     X(group_start, coil_group_start(w.group, w.fn, NULL), ANY, INVAL, ANY, NOTASK, CLOSED)         \
-    X(group_cancel, coil_group_cancel(w.group), INVAL, INVAL, WRONG, ANY, CLOSED)                  \
+    X(group_cancel, coil_group_cancel(w.group), INVAL, INVAL, WRONG, ANY, ANY)                     \
     X(group_fail, coil_group_fail(w.group, -EIO), INVAL, INVAL, WRONG, ANY, CLOSED)                \
     X(group_fail_ok, coil_group_fail(w.group, 0), INVAL, INVAL, INVAL, INVAL, INVAL)               \
     X(group_close, coil_group_close(w.group), NOLOOP, INVAL, NOLOOP, NOTASK, INVAL)                \

@@ -1,7 +1,6 @@
 /* coil_run: from main into the first task and back (A3, A4, A6, A9, A17). */
 #include "in_task.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -252,7 +251,7 @@ static int interrupt_itself(void *arg)
 {
     int rc;
 
-    raise(SIGINT);
+    test_raise_sigint();
     rc = coil_sleep(COIL_MINUTE);
     CHECK_ERR(rc, -ECANCELED);
     CHECK_STR(coil_cancel_reason(), "SIGINT");
@@ -264,7 +263,6 @@ COIL_TEST(sigint_cancels_the_first_task)
 {
     int ignores = 1;
 
-    signal(SIGINT, SIG_DFL); /* a shell's background jobs inherit it ignored */
     CHECK_ERR(coil_run(interrupt_itself, NULL), -EINTR);
     CHECK_INT(coil_run(interrupt_itself, &ignores), ==, 3);
 }
@@ -272,7 +270,7 @@ COIL_TEST(sigint_cancels_the_first_task)
 static int interrupt_and_uncancel(void *arg)
 {
     (void)arg;
-    raise(SIGINT);
+    test_raise_sigint();
     CHECK_ERR(coil_sleep(COIL_MINUTE), -ECANCELED);
     CHECK_INT(coil_uncancel(coil_current_task()), ==, 0);
     CHECK_OK(coil_sleep(1));
@@ -281,7 +279,6 @@ static int interrupt_and_uncancel(void *arg)
 
 COIL_TEST(sigint_can_be_taken_back)
 {
-    signal(SIGINT, SIG_DFL);
     CHECK_INT(coil_run(interrupt_and_uncancel, NULL), ==, 4);
 }
 
@@ -307,7 +304,6 @@ COIL_TEST(sigint_twice_ends_the_process)
 {
     struct test_child child;
 
-    signal(SIGINT, SIG_DFL); /* a shell's background jobs inherit it ignored */
     test_run_child(run_interrupt_twice, NULL, &child);
     CHECK_INT(child.signal, ==, SIGINT);
 }
@@ -348,7 +344,6 @@ COIL_TEST(sigint_can_be_left_alone)
 {
     struct test_child child;
 
-    signal(SIGINT, SIG_DFL); /* a shell's background jobs inherit it ignored */
     test_run_child(interrupt_ignored, NULL, &child);
     CHECK_INT(child.signal, ==, SIGINT);
     interrupts = 0;

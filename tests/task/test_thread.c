@@ -352,6 +352,7 @@ COIL_TEST(thread_call_misuse_is_named)
     int value = 0;
 
     CHECK_OK(coil_loop_new(NULL, &loop));
+    CHECK_OK(coil_loop_run_once(loop, 0)); /* from here on it is this thread's */
     CHECK_ERR(coil_thread_call_start(NULL, &call, add_one, &value), -EINVAL);
     CHECK_ERR(coil_thread_call_start(loop, NULL, add_one, &value), -EINVAL);
     CHECK_ERR(coil_thread_call_start(loop, &call, NULL, &value), -EINVAL);
