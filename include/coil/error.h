@@ -30,6 +30,7 @@ enum coil_error {
     COIL_EHOSTNAME,      /* the host name does not resolve (no such name, no address) */
     COIL_ERESOLVER,      /* the resolver failed for now: try again later */
     COIL_EADDRESS,       /* an address that cannot be parsed */
+    COIL_EBROKEN,        /* the barrier was aborted, or reset while the caller waited */
     COIL_ERROR_END_,
 };
 

@@ -36,6 +36,7 @@ static const struct text own[] = {
     [COIL_EHOSTNAME - FIRST] = {"-COIL_EHOSTNAME", "no such host name, or it has no address"},
     [COIL_ERESOLVER - FIRST] = {"-COIL_ERESOLVER", "the name service failed for the time being"},
     [COIL_EADDRESS - FIRST] = {"-COIL_EADDRESS", "the address cannot be understood"},
+    [COIL_EBROKEN - FIRST] = {"-COIL_EBROKEN", "the barrier is broken"},
 };
 
 /* NULL when it is none of the library's own. */

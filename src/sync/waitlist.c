@@ -25,6 +25,15 @@ static void interrupt(struct coil_task *task, struct coil__wait *wait)
     coil__task_wake(task);
 }
 
+static void stand_in_line(struct coil__list *list, struct coil__waitlist_entry *entry)
+{
+    if (!list->next) {
+        coil__list_init(list);
+    }
+    coil__list_push_tail(list, &entry->link);
+    coil__suspend(entry->task, &entry->wait);
+}
+
 int coil__waitlist_wait(struct coil_task *self, struct coil__list *list, const char *what)
 {
     struct coil__waitlist_entry entry = {
@@ -32,12 +41,20 @@ int coil__waitlist_wait(struct coil_task *self, struct coil__list *list, const c
         .task = self,
     };
 
-    if (!list->next) {
-        coil__list_init(list);
-    }
-    coil__list_push_tail(list, &entry.link);
-    coil__suspend(self, &entry.wait);
+    stand_in_line(list, &entry);
     return entry.rc == -ECANCELED && self->cancel ? coil__cancel_error(self) : entry.rc;
+}
+
+void coil__waitlist_wait_through(struct coil_task *self, struct coil__list *list, const char *what)
+{
+    struct coil__waitlist_entry entry = {.wait.what = what, .task = self};
+
+    stand_in_line(list, &entry);
+}
+
+struct coil_task *coil__waitlist_first(const struct coil__list *list)
+{
+    return entry_of(list->next)->task;
 }
 
 bool coil__waitlist_wake_first(struct coil__list *list, int rc)

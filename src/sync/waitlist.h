@@ -26,6 +26,12 @@ int coil__waitlist_check(const struct coil_loop *loop);
 /* Waits at the end of the list. The result given by whoever woke it, or the reason of a cancel. */
 int coil__waitlist_wait(struct coil_task *self, struct coil__list *list, const char *what);
 
+/* The same, but a cancel does not cut it short; so there is nothing to be returned. */
+void coil__waitlist_wait_through(struct coil_task *self, struct coil__list *list, const char *what);
+
+/* The task that waits longest. The list must not be empty. */
+struct coil_task *coil__waitlist_first(const struct coil__list *list);
+
 /* Wakes the first one, or all that wait now, with this result. False: nobody waited. */
 bool coil__waitlist_wake_first(struct coil__list *list, int rc);
 void coil__waitlist_wake_all(struct coil__list *list, int rc);

@@ -1,0 +1,132 @@
+/* lock.c - a lock is handed from task to task: while somebody waits it is never free, so nobody who
+ * comes later gets it first. */
+#include "sync/lock.h"
+
+#include "sync/waitlist.h"
+
+#include <errno.h>
+
+static void take(struct coil_lock *lock, struct coil_task *task)
+{
+    lock->is_locked_ = true;
+    lock->holder_ = task ? coil__task_handle(task) : NULL;
+}
+
+static bool is_holder(const struct coil_lock *lock, struct coil_task *self)
+{
+    return lock->is_locked_ && lock->holder_ == coil__task_handle(self);
+}
+
+void coil__lock_retake(struct coil_lock *lock, struct coil_task *self)
+{
+    if (lock->is_locked_) {
+        coil__waitlist_wait_through(self, &lock->waiters_, "lock");
+    } else {
+        take(lock, self);
+    }
+}
+
+/* The lock is not free, or not known to be this loop's. */
+static int acquire_slowly(struct coil_lock *lock, struct coil_task *self)
+{
+    int rc = coil__waitlist_check(lock->loop_);
+
+    if (rc < 0) {
+        return rc;
+    }
+    lock->loop_ = self->loop;
+    if (!lock->is_locked_) {
+        take(lock, self);
+        return 0;
+    }
+    if (is_holder(lock, self)) {
+        return -EDEADLK;
+    }
+    return coil__waitlist_wait(self, &lock->waiters_, "lock");
+}
+
+int coil_lock_acquire(struct coil_lock *lock)
+{
+    struct coil_task *self;
+    int rc = coil__begin(&self);
+
+    if (COIL__UNLIKELY(rc < 0)) {
+        return rc;
+    }
+    if (COIL__UNLIKELY(!lock)) {
+        return -EINVAL;
+    }
+    if (COIL__UNLIKELY(lock->is_locked_ || lock->loop_ != self->loop)) {
+        return acquire_slowly(lock, self);
+    }
+    take(lock, self);
+    coil__spend(self);
+    return 0;
+}
+
+int coil_lock_try_acquire(struct coil_lock *lock)
+{
+    int rc = lock ? coil__waitlist_check(lock->loop_) : -EINVAL;
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (!coil__thread.loop) {
+        return coil__no_task();
+    }
+    if (lock->is_locked_) {
+        return coil__thread.task && is_holder(lock, coil__thread.task) ? -EDEADLK : -EAGAIN;
+    }
+    lock->loop_ = coil__thread.loop;
+    take(lock, coil__thread.task);
+    return 0;
+}
+
+static int release_slowly(struct coil_lock *lock)
+{
+    int rc = coil__waitlist_check(lock->loop_);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (!lock->is_locked_) {
+        return -COIL_EINVALIDSTATE;
+    }
+    if (coil__list_is_linked(&lock->waiters_) && !coil__list_is_empty(&lock->waiters_)) {
+        take(lock, coil__waitlist_first(&lock->waiters_));
+        coil__waitlist_wake_first(&lock->waiters_, 0);
+    } else {
+        lock->is_locked_ = false;
+    }
+    return 0;
+}
+
+int coil_lock_release(struct coil_lock *lock)
+{
+    if (COIL__UNLIKELY(!lock)) {
+        return -EINVAL;
+    }
+    if (COIL__UNLIKELY(!lock->is_locked_ || lock->loop_ != coil__thread.loop ||
+                       lock->waiters_.next != &lock->waiters_)) {
+        return release_slowly(lock);
+    }
+    lock->is_locked_ = false;
+    return 0;
+}
+
+bool coil_lock_is_locked(const struct coil_lock *lock)
+{
+    return lock && lock->is_locked_;
+}
+
+struct coil_lock *coil_lock_enter_(struct coil_lock *lock)
+{
+    return coil_lock_acquire(lock) == 0 ? lock : NULL;
+}
+
+void coil_lock_leave_(struct coil_lock **lock)
+{
+    if (*lock) {
+        coil_lock_release(*lock);
+    }
+}
