@@ -37,8 +37,8 @@ COIL_BEGIN_DECLS
 /* Waits until one of the cases can go on, does it, and returns its index; its rc says how it went.
  * If several can, the first in the array is taken: put what matters first. A closed channel counts
  * as ready, with -COIL_ECLOSED in rc. span_ns: how long it may wait; 0: not at all (-EAGAIN when
- * none can); COIL_NEVER. Also -ETIMEDOUT, -EINVAL (no cases, or a bad one), -ENOMEM (more than a few
- * cases need memory), -COIL_EWRONGTHREAD, -COIL_ENOTASK; the reason of a cancel: no case took
+ * none can); COIL_NEVER. Also -ETIMEDOUT, -EINVAL (no cases, or a bad one), -ENOMEM (more than a
+ * few cases need memory), -COIL_EWRONGTHREAD, -COIL_ENOTASK; the reason of a cancel: no case took
  * effect. */
 COIL_EXPORT COIL_SUSPENDS ssize_t coil_select(struct coil_select_case *cases, size_t count,
                                               int64_t span_ns);
