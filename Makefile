@@ -8,14 +8,14 @@
 #   make cross      the tests on aarch64, under qemu-user
 #   make repeat     the tests again and again (N=200), until one fails
 #   make bench      the benchmarks; bench-deps installs the peers
-#   make install    PREFIX=/usr/local DESTDIR=
+#   make install    PREFIX=/usr/local LIBDIR=lib DESTDIR=
 #   make fmt clean
 
 N ?= 200
 PREFIX ?= /usr/local
+LIBDIR ?= lib
 MESON := $(firstword $(wildcard /usr/bin/meson) meson)
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
-FORMAT := $(firstword $(wildcard /usr/bin/clang-format-14) clang-format)
 
 all:
 	@scripts/deps.sh build
@@ -25,8 +25,9 @@ test:
 	@scripts/deps.sh build test
 	@scripts/test.sh
 
-demo: all
-	@scripts/deps.sh demo
+demo:
+	@scripts/deps.sh build demo
+	@scripts/configure.sh build
 	@scripts/demo.sh
 
 sanitize:
@@ -52,11 +53,12 @@ bench-deps:
 	@bench/deps.sh
 
 install: all
-	@$(MESON) configure build --prefix $(abspath $(PREFIX))
-	@DESTDIR=$(DESTDIR) $(MESON) install -C build --quiet
+	@PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' DESTDIR='$(DESTDIR)' scripts/install.sh
 
 fmt:
-	@find src include tests examples -name '*.[ch]' -exec $(FORMAT) -i {} +
+	@scripts/deps.sh fmt
+	@find src include tests examples -name '*.[ch]' -exec \
+		"$$(command -v clang-format-14 || echo clang-format)" -i {} +
 
 clean:
 	@rm -rf build build-*

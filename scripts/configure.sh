@@ -38,11 +38,12 @@ esac
 
 if [ ! -f "$dir/build.ninja" ]; then
     rm -rf "$dir"
-    "$meson" setup "$dir" "$@" >"/tmp/coil-setup.$$" 2>&1 || {
-        cat "/tmp/coil-setup.$$"
-        rm -f "/tmp/coil-setup.$$"
+    log=$(mktemp)
+    "$meson" setup "$dir" "$@" >"$log" 2>&1 || {
+        cat "$log"
+        rm -f "$log"
         exit 1
     }
-    rm -f "/tmp/coil-setup.$$"
+    rm -f "$log"
 fi
 exec ninja -C "$dir" --quiet

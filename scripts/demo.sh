@@ -138,7 +138,7 @@ cat "$work/one"
 
 say "== The same $pages pages at once"
 fetch -j "$pages" >"$work/all" || { cat "$work/all"; fail "not all pages came"; }
-cat "$work/all"
+head -n 1 "$work/all"
 
 seconds() {
     sed -n 's/^.* bytes in \([0-9.]*\) s$/\1/p' "$1"

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs what is missing of the Debian packages of a group; asks the network for nothing when
-# all is there.
+# Installs what is missing of the Debian packages of some groups; asks the network for nothing
+# when all is there.
 #
-#     scripts/deps.sh build|demo|test|sanitize|cross...
+#     scripts/deps.sh build|demo|test|sanitize|cross|fmt...
 set -eu
 
 packages_of() {
@@ -11,8 +11,9 @@ packages_of() {
     demo) echo nginx-light libnginx-mod-http-echo curl ;;
     sanitize) echo valgrind gdb ;;
     cross) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
-    test) echo g++ clang clang-format-14 gdb valgrind curl python3 \
-        "$(packages_of cross)" "$(packages_of demo)" ;;
+    fmt) echo clang-format-14 ;;
+    test) echo g++ clang gdb valgrind python3 \
+        "$(packages_of fmt)" "$(packages_of cross)" "$(packages_of demo)" ;;
     *)
         echo "scripts/deps.sh: no group is called $1" >&2
         exit 2
@@ -46,19 +47,47 @@ for package in $wanted; do
 done
 [ -n "$missing" ] || exit 0
 
+# What is to be done by hand, and why.
+give_up() {
+    echo "$1 As root, this installs them:" >&2
+    echo "    apt-get update && apt-get install --no-install-recommends$missing" >&2
+    exit 1
+}
+
 if [ "$(id -u)" = 0 ]; then
     sudo=
 elif command -v sudo >/dev/null; then
     sudo=sudo
 else
-    echo "These packages are missing, and only root can install them:" >&2
-    echo "    apt-get install$missing" >&2
-    exit 1
+    give_up "Packages are missing, and there is no sudo to install them with."
 fi
 
+apt_get() {
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -q "$@"
+}
+
 echo "installing:$missing"
-export DEBIAN_FRONTEND=noninteractive
-$sudo apt-get -o DPkg::Lock::Timeout=600 -q update
+if [ -n "$sudo" ]; then
+    sudo true || give_up "Packages are missing, and sudo does not let you install them."
+fi
+# The demo runs nginx by itself: the service of Debian's package, on port 80, is not to start, now
+# or at boot. The mask is gone after the next boot at the latest.
+has_service=false
+case $missing in
+*nginx-light*) [ ! -d /run/systemd/system ] || has_service=true ;;
+esac
+nginx_service() {
+    if $has_service; then
+        $sudo systemctl --quiet "$@" nginx.service 2>/dev/null || true
+    fi
+}
+
+apt_get update || echo "Not all package lists could be had: going on with those that are there." >&2
+trap 'nginx_service --runtime unmask' EXIT
+trap 'exit 130' INT TERM HUP
+nginx_service --runtime mask
 # shellcheck disable=SC2086
-$sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -q install -y \
-    --no-install-recommends $missing
+apt_get install -y --no-install-recommends $missing ||
+    give_up "Not all packages could be installed."
+nginx_service --runtime unmask
+nginx_service disable
