@@ -20,7 +20,13 @@
 #include <coil/local.h>
 #include <coil/future.h>
 #include <coil/event.h>
+#include <coil/lock.h>
+#include <coil/condition.h>
+#include <coil/semaphore.h>
+#include <coil/barrier.h>
 #include <coil/channel.h>
+#include <coil/select.h>
+#include <coil/queue.h>
 #include <coil/thread.h>
 #include <coil/address.h>
 #include <coil/dns.h>
