@@ -335,6 +335,7 @@ static void adapt_elisions(struct coil_loop *loop, int64_t now)
 static int wait_for_kernel(struct coil_loop *loop, int64_t max_wait_ns)
 {
     int64_t limit = wait_limit(loop, max_wait_ns);
+    bool was_announced = false;
     int rc;
 
     if (limit > 0) {
@@ -343,6 +344,7 @@ static int wait_for_kernel(struct coil_loop *loop, int64_t max_wait_ns)
             limit = 0;
         } else if (loop->before_wait) {
             loop->before_wait(loop->wait_hook_user);
+            was_announced = true;
             limit = wait_limit(loop, max_wait_ns); /* the hook may have given the loop work */
         }
         if (COIL__UNLIKELY(loop->stacks.wants_trim)) {
@@ -351,7 +353,7 @@ static int wait_for_kernel(struct coil_loop *loop, int64_t max_wait_ns)
     }
     rc = loop->backend->class->wait(loop->backend, limit);
     atomic_store_explicit(&loop->is_asleep, false, memory_order_relaxed);
-    if (limit > 0 && loop->after_wait) {
+    if (was_announced && loop->after_wait) {
         loop->after_wait(loop->wait_hook_user);
     }
     return rc;

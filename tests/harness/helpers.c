@@ -96,7 +96,10 @@ int64_t test_now_ns(void)
 
 int64_t test_moment_ns(void)
 {
-    return test_has_valgrind() && !test_backend_is("sim") ? 50000000 : 1000000;
+    if (test_backend_is("sim")) {
+        return 1000000;
+    }
+    return test_has_valgrind() ? 50000000 : 20000000;
 }
 
 const char *test_temp_dir(void)

@@ -53,6 +53,7 @@ struct late {
     struct coil_loop *loop;
     struct coil_handle handle;
     int hooks;
+    int hooks_after;
     int calls;
 };
 
@@ -69,15 +70,21 @@ static void give_work(void *user)
     CHECK_OK(coil_call_soon(late->loop, &late->handle, note_late_call, late));
 }
 
-/* The loop does not sleep over it. */
+static void note_end_of_wait(void *user)
+{
+    ((struct late *)user)->hooks_after++;
+}
+
+/* The loop does not sleep over it; and where a wait was announced, its end is told. */
 COIL_TEST(iteration_runs_what_its_hook_made_ready)
 {
     struct late late = {0};
 
     CHECK_OK(coil_loop_new(NULL, &late.loop));
-    CHECK_OK(coil_loop_set_wait_hooks(late.loop, give_work, NULL, &late));
+    CHECK_OK(coil_loop_set_wait_hooks(late.loop, give_work, note_end_of_wait, &late));
     CHECK_OK(coil_loop_run_once(late.loop, 60 * COIL_MINUTE));
     CHECK_INT(late.hooks, ==, 1);
+    CHECK_INT(late.hooks_after, ==, 1);
     CHECK_INT(late.calls, ==, 1);
     CHECK_OK(coil_loop_free(late.loop));
 }
