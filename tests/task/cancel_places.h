@@ -1,5 +1,5 @@
-/* Where a task can stand when it is cancelled: the rows 2 to 25 of docs/cancellation.md, each as a
- * function that goes there and returns what the call returned. See test_cancel.c. */
+/* Where a task can stand when it is cancelled: rows 2 to 25 and 61 to 68 of docs/cancellation.md,
+ * each a function that goes there and returns what the call returned. See test_cancel.c. */
 #ifndef COIL_TESTS_CANCEL_PLACES_H
 #define COIL_TESTS_CANCEL_PLACES_H
 
@@ -420,6 +420,128 @@ static int in_the_queue_for_a_thread(struct trial *t)
     return rc;
 }
 
+static int in_lock(struct trial *t)
+{
+    struct coil_lock lock = {0};
+    int rc;
+
+    CHECK_OK(coil_lock_try_acquire(&lock));
+    lock.holder_ = NULL; /* as if a callback had taken it */
+    t->is_there = true;
+    rc = coil_lock_acquire(&lock);
+    CHECK_OK(coil_lock_release(&lock));
+    CHECK(!coil_lock_is_locked(&lock));
+    return rc;
+}
+
+static int in_semaphore(struct trial *t)
+{
+    struct coil_semaphore semaphore;
+    int rc;
+
+    CHECK_OK(coil_semaphore_init(&semaphore, 0));
+    t->is_there = true;
+    rc = coil_semaphore_acquire(&semaphore);
+    CHECK_OK(coil_semaphore_release(&semaphore));
+    CHECK_INT(coil_semaphore_permits(&semaphore), ==, 1);
+    return rc;
+}
+
+static int in_condition(struct trial *t)
+{
+    struct coil_condition condition;
+    struct coil_lock lock = {0};
+    int rc;
+
+    CHECK_OK(coil_condition_init(&condition, &lock));
+    CHECK_OK(coil_lock_acquire(&lock));
+    t->is_there = true;
+    rc = coil_condition_wait(&condition);
+    CHECK(coil_lock_is_locked(&lock));
+    CHECK_OK(coil_condition_notify(&condition, 1));
+    CHECK_OK(coil_lock_release(&lock));
+    return rc;
+}
+
+static int in_barrier(struct trial *t)
+{
+    struct coil_barrier barrier;
+    int rc;
+
+    CHECK_OK(coil_barrier_init(&barrier, 2));
+    t->is_there = true;
+    rc = (int)coil_barrier_wait(&barrier);
+    CHECK_INT(coil_barrier_waiting(&barrier), ==, 0);
+    CHECK(!coil_barrier_is_broken(&barrier));
+    return rc;
+}
+
+static int in_queue_get(struct trial *t)
+{
+    struct coil_queue queue;
+    int number = 5;
+    int rc;
+
+    CHECK_OK(coil_queue_init(&queue, sizeof number, 1));
+    t->is_there = true;
+    rc = coil_queue_get(&queue, &number);
+    CHECK_INT(number, ==, 5);
+    CHECK_OK(coil_queue_try_put(&queue, &number)); /* and nobody takes it */
+    CHECK_INT(coil_queue_count(&queue), ==, 1);
+    coil_queue_deinit(&queue);
+    return rc;
+}
+
+static int in_queue_put(struct trial *t)
+{
+    struct coil_queue queue;
+    int number = 5;
+    int rc;
+
+    CHECK_OK(coil_queue_init(&queue, sizeof number, 1));
+    CHECK_OK(coil_queue_try_put(&queue, &number));
+    t->is_there = true;
+    rc = coil_queue_put(&queue, &number);
+    CHECK_OK(coil_queue_try_get(&queue, &number));
+    CHECK_INT(coil_queue_count(&queue), ==, 0);
+    coil_queue_deinit(&queue);
+    return rc;
+}
+
+static int in_queue_join(struct trial *t)
+{
+    struct coil_queue queue;
+    int number = 5;
+    int rc;
+
+    CHECK_OK(coil_queue_init(&queue, sizeof number, 1));
+    CHECK_OK(coil_queue_try_put(&queue, &number));
+    t->is_there = true;
+    rc = coil_queue_join(&queue);
+    CHECK_OK(coil_queue_task_done(&queue));
+    coil_queue_deinit(&queue);
+    return rc;
+}
+
+static int in_select(struct trial *t)
+{
+    struct coil_channel channel;
+    int number = 5;
+    struct coil_select_case cases[2] = {
+        {.kind = COIL_SELECT_RECV, .channel = &channel, .ret_item = &number},
+        {.kind = COIL_SELECT_SEND, .channel = &channel, .item = &number},
+    };
+    int rc;
+
+    CHECK_OK(coil_channel_init(&channel, sizeof number, 0));
+    t->is_there = true;
+    rc = (int)coil_select(cases, 2, COIL_NEVER);
+    CHECK_ERR(coil_channel_try_recv(&channel, &number), -EAGAIN);
+    CHECK_ERR(coil_channel_try_send(&channel, &number), -EAGAIN);
+    coil_channel_deinit(&channel);
+    return rc;
+}
+
 static int in_shield(struct trial *t)
 {
     coil_shield {
@@ -446,7 +568,11 @@ static const struct place places[] = {
     {19, in_channel_send, -1},  {20, in_event_wait, -1},
     {21, in_future_wait, -1},   {22, in_recv, -1},
     {23, in_thread, RESULT},    {24, in_the_queue_for_a_thread, -1},
-    {25, in_shield, 0},
+    {25, in_shield, 0},         {61, in_lock, -1},
+    {62, in_semaphore, -1},     {63, in_condition, -1},
+    {64, in_barrier, -1},       {65, in_queue_get, -1},
+    {66, in_queue_put, -1},     {67, in_queue_join, -1},
+    {68, in_select, -1},
 };
 
 #endif
