@@ -87,7 +87,9 @@ COIL_EXPORT int coil_loop_stop(struct coil_loop *loop);
 
 /* For embedding: a descriptor that polls readable when run_once(0) has something to do. Timers
  * do not show there: wait no longer than until coil_loop_next_deadline. Call run_once(0) once
- * before each wait, so that what was submitted goes out. -ENOTSUP for the simulated backend. */
+ * before each wait, so that what was submitted goes out. Always the same one; to be asked for
+ * before anything waits for I/O, or else -COIL_EINVALIDSTATE. -ENOTSUP for the simulated backend;
+ * -EMFILE, -ENOMEM. */
 COIL_EXPORT int coil_loop_get_fd(struct coil_loop *loop);
 
 /* The point in time until which the loop has nothing to do by itself: 0 when something is ready,

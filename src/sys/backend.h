@@ -60,7 +60,8 @@ struct coil__backend_class {
     int (*wait)(struct coil__backend *backend, int64_t timeout_ns);
     int64_t (*get_now)(struct coil__backend *backend);
     void (*wake)(struct coil__backend *backend);
-    /* Readable when wait(0) has something to do; timers excepted. Negative: has none. */
+    /* Readable when wait(0) has something to do; timers excepted. Always the same. Negative: has
+     * none, or none now because operations are under way. */
     int (*get_fd)(struct coil__backend *backend);
     /* True when wait(0) has something to do that the descriptor does not tell of: to send what was
      * submitted, or to complete what is done. NULL where there is no descriptor. */

@@ -19,6 +19,8 @@
 #include "sys/clock.h"
 #include "sys/valgrind.h"
 
+#include <coil/error.h>
+
 #include <errno.h>
 #include <liburing.h>
 #include <poll.h>
@@ -47,7 +49,6 @@ struct uring {
     struct coil__list backlog; /* of coil_op.link_: not yet in the submission queue */
     struct coil__list cancels; /* of coil_op.link_: cancel not yet in the submission queue */
     int wake_fd;               /* eventfd, polled by the ring */
-    int event_fd;              /* eventfd, written by the kernel; -1 until somebody asks for it */
     bool wake_armed;
     bool is_watched; /* by Valgrind, which knows little of io_uring: see wait_by_poll, trust */
 };
@@ -354,21 +355,6 @@ static int wait_by_poll(struct uring *u, int64_t timeout_ns)
     return io_uring_submit_and_get_events(&u->ring);
 }
 
-static bool has_task_work(const struct uring *u)
-{
-    return IO_URING_READ_ONCE(*u->ring.sq.kflags) & IORING_SQ_TASKRUN;
-}
-
-/* What the wait has seen shall not show on the descriptor any more; what came since, shall. */
-static void settle_event(struct uring *u)
-{
-    uint64_t count;
-
-    if (read(u->event_fd, &count, sizeof count) > 0 && has_task_work(u)) {
-        coil__eventfd_wake(u->event_fd);
-    }
-}
-
 static int uring_wait(struct coil__backend *backend, int64_t timeout_ns)
 {
     struct uring *u = uring_of(backend);
@@ -397,9 +383,6 @@ static int uring_wait(struct coil__backend *backend, int64_t timeout_ns)
 
         rc = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, &ts, NULL);
     }
-    if (COIL__UNLIKELY(u->event_fd >= 0)) {
-        settle_event(u);
-    }
     harvest(u);
     if (rc == -ETIME || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY) {
         rc = 0; /* the last two: the kernel is short of room, and takes the rest next time */
@@ -424,90 +407,6 @@ static bool uring_has_work(struct coil__backend *backend)
 
     return has_queued(u) || io_uring_sq_ready(&u->ring) > 0 || io_uring_cq_ready(&u->ring) > 0;
 }
-
-/* Not the ring's own: with DEFER_TASKRUN the kernel finishes its work for the ring only when it is
- * asked to. That there is some it tells an eventfd, and nobody who polls the ring. */
-static int uring_get_fd(struct coil__backend *backend)
-{
-    struct uring *u = uring_of(backend);
-    int fd;
-    int rc;
-
-    if (u->event_fd >= 0) {
-        return u->event_fd;
-    }
-    fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (fd < 0) {
-        return -errno;
-    }
-    rc = io_uring_register_eventfd(&u->ring, fd);
-    if (rc < 0) {
-        close(fd);
-        return rc;
-    }
-    u->event_fd = fd;
-    if (has_task_work(u) || io_uring_cq_ready(&u->ring) > 0) {
-        coil__eventfd_wake(fd); /* it came before the kernel knew where to tell */
-    }
-    return fd;
-}
-
-/* From here on the ring is the calling thread's. Registering its descriptor saves a look-up for
- * each enter, and is not needed to work. */
-static int uring_start(struct coil__backend *backend)
-{
-    struct uring *u = uring_of(backend);
-
-    /* By hand: liburing 2.3 does not export its function for it. */
-    if (syscall(SYS_io_uring_register, u->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0) <
-        0) {
-        return -errno;
-    }
-    io_uring_register_ring_fd(&u->ring);
-    return 0;
-}
-
-static int uring_adopt(struct coil__backend *backend, int fd)
-{
-    (void)backend;
-    (void)fd;
-    return 0;
-}
-
-static void uring_release(struct coil__backend *backend, int fd)
-{
-    (void)backend;
-    (void)fd;
-}
-
-static void uring_close(struct coil__backend *backend, bool in_forked_child)
-{
-    struct uring *u = uring_of(backend);
-
-    (void)in_forked_child; /* unmapping and closing the child's copies leaves the parent's alone */
-    io_uring_queue_exit(&u->ring);
-    close(u->wake_fd);
-    if (u->event_fd >= 0) {
-        close(u->event_fd);
-    }
-    coil__free(u);
-}
-
-static const struct coil__backend_class uring_class = {
-    .name = "uring",
-    .batches_calls = true,
-    .submit = uring_submit,
-    .cancel = uring_cancel,
-    .wait = uring_wait,
-    .get_now = uring_get_now,
-    .wake = uring_wake,
-    .get_fd = uring_get_fd,
-    .start = uring_start,
-    .has_work = uring_has_work,
-    .adopt = uring_adopt,
-    .release = uring_release,
-    .close = uring_close,
-};
 
 /* From the best set of flags to the plainest; older kernels refuse the ones they do not know. The
  * best one is not for a ring whose descriptor is polled: what is deferred wakes no poll. */
@@ -543,6 +442,92 @@ static int open_ring(struct io_uring *ring, bool is_polled)
     return rc;
 }
 
+/* From here on the ring is the calling thread's. Registering its descriptor saves a look-up for
+ * each enter, and is not needed to work. */
+static int start_ring(struct io_uring *ring)
+{
+    /* By hand: liburing 2.3 does not export its function for it. */
+    if (syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0) < 0) {
+        return -errno;
+    }
+    io_uring_register_ring_fd(ring);
+    return 0;
+}
+
+static int uring_start(struct coil__backend *backend)
+{
+    return start_ring(&uring_of(backend)->ring);
+}
+
+/* A ring that defers is exchanged for one that does not, which is possible while it is empty. (An
+ * eventfd that is registered with it would be told, but not of what another eventfd has caused: of
+ * that Linux 6.18 tells late the first time, and then never again.) */
+static int uring_get_fd(struct coil__backend *backend)
+{
+    struct uring *u = uring_of(backend);
+    struct io_uring plainer;
+    int rc;
+
+    if (!(u->ring.flags & IORING_SETUP_DEFER_TASKRUN)) {
+        return u->ring.ring_fd;
+    }
+    if (backend->in_flight > 0) {
+        return -COIL_EINVALIDSTATE;
+    }
+    rc = open_ring(&plainer, true);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = start_ring(&plainer);
+    if (rc < 0) {
+        io_uring_queue_exit(&plainer);
+        return rc;
+    }
+    io_uring_queue_exit(&u->ring);
+    u->ring = plainer;
+    u->wake_armed = false; /* it was armed in the other one */
+    return u->ring.ring_fd;
+}
+
+static int uring_adopt(struct coil__backend *backend, int fd)
+{
+    (void)backend;
+    (void)fd;
+    return 0;
+}
+
+static void uring_release(struct coil__backend *backend, int fd)
+{
+    (void)backend;
+    (void)fd;
+}
+
+static void uring_close(struct coil__backend *backend, bool in_forked_child)
+{
+    struct uring *u = uring_of(backend);
+
+    (void)in_forked_child; /* unmapping and closing the child's copies leaves the parent's alone */
+    io_uring_queue_exit(&u->ring);
+    close(u->wake_fd);
+    coil__free(u);
+}
+
+static const struct coil__backend_class uring_class = {
+    .name = "uring",
+    .batches_calls = true,
+    .submit = uring_submit,
+    .cancel = uring_cancel,
+    .wait = uring_wait,
+    .get_now = uring_get_now,
+    .wake = uring_wake,
+    .get_fd = uring_get_fd,
+    .start = uring_start,
+    .has_work = uring_has_work,
+    .adopt = uring_adopt,
+    .release = uring_release,
+    .close = uring_close,
+};
+
 int coil__uring_open(const struct coil__backend_config *config, struct coil__backend **ret_backend)
 {
     struct uring *u = coil__calloc(1, sizeof *u);
@@ -557,7 +542,6 @@ int coil__uring_open(const struct coil__backend_config *config, struct coil__bac
     u->is_watched = coil__valgrind_is_there();
     coil__list_init(&u->backlog);
     coil__list_init(&u->cancels);
-    u->event_fd = -1;
     u->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (u->wake_fd < 0) {
         rc = -errno;

@@ -44,6 +44,14 @@ void *test_made(void *ptr)
     return ptr;
 }
 
+int64_t test_done(int64_t rc)
+{
+    if (rc < 0 && fault_was_injected()) {
+        end_failed();
+    }
+    return rc;
+}
+
 bool test_has_noticed(void)
 {
     return current_report()->check_failed;

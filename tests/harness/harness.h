@@ -122,9 +122,10 @@ void test_check_mem(const char *file, int line, const char *what, const void *ac
 void test_check_err(const char *file, int line, const char *what, int64_t actual, int64_t error);
 void test_check_ok(const char *file, int line, const char *what, int64_t actual);
 
-/* Returns ptr; NULL after a fault counts as a failed check: for what a test makes and need not look
- * at. */
+/* Returns what it is given; NULL, or an error, after a fault counts as a failed check: for what a
+ * test makes or calls and need not look at. */
 void *test_made(void *ptr);
+int64_t test_done(int64_t rc);
 
 /* True if a check has failed and the run goes on (--torture-soft): a loop that waits need not wait
  * for what a fault has kept from coming. */

@@ -26,6 +26,9 @@
     }                                                                                              \
     static int body_of_##name(__attribute__((unused)) void *arg)
 
+/* How long something may take that a fault could keep from ever coming. */
+#define PATIENCE (test_is_torture() ? 2 * COIL_SEC : COIL_MINUTE)
+
 /* A test that waits for a task which a fault has kept from being made has noticed that. */
 #undef coil_create_task
 #define coil_create_task(fn, arg)                                                                  \

@@ -497,6 +497,15 @@ TASK_TEST(dial_closes_those_that_lost)
 
 /* --- cancels and deadlines --- */
 
+/* A dial; where a fault has made room for it after all, it is closed. */
+static void check_fails(int rc, int error)
+{
+    CHECK_ERR(rc, error);
+    if (rc >= 0) {
+        CHECK_OK(coil_close(rc));
+    }
+}
+
 static int dial_host(void *arg)
 {
     return coil_dial("host", *(const uint16_t *)arg, NULL);
@@ -518,7 +527,7 @@ TASK_TEST(dial_cancel_closes_everything)
         task = coil_create_task(dial_host, &port);
         CHECK_OK(coil_sleep(i * 100 * COIL_MSEC));
         coil_cancel(task);
-        CHECK_ERR(coil_await(task), -ECANCELED);
+        check_fails(coil_await(task), -ECANCELED);
         CHECK_INT(lowest_free(), ==, lowest);
     }
     close_black_hole(&holes[0]);
@@ -540,16 +549,16 @@ TASK_TEST(dial_deadline_covers_lookup_and_connect)
     coil_timeout(20 * COIL_MSEC) {
         rc = coil_dial("127.0.0.1", port, NULL);
     }
-    CHECK_ERR(rc, -ETIMEDOUT);
+    check_fails(rc, -ETIMEDOUT);
     set_host("127.0.0.1", "127.0.0.1", NULL, NULL);
     coil_timeout(20 * COIL_MSEC) {
         rc = coil_dial("host", port, NULL);
     }
-    CHECK_ERR(rc, -ETIMEDOUT);
+    check_fails(rc, -ETIMEDOUT);
     coil_timeout(20 * COIL_MSEC) {
         rc = coil_dial("slow", port, NULL);
     }
-    CHECK_ERR(rc, -ETIMEDOUT);
+    check_fails(rc, -ETIMEDOUT);
     CHECK_INT(lowest_free(), ==, lowest);
     close_black_hole(&hole);
     sem_post(&gate);
@@ -584,7 +593,7 @@ TASK_TEST(dial_deadline_that_has_passed)
             }
             rc = coil_dial("127.0.0.1", port, NULL);
         }
-        CHECK_ERR(rc, -ETIMEDOUT);
+        check_fails(rc, -ETIMEDOUT);
     }
     close(fds[0]);
     close(fds[1]);

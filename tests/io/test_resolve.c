@@ -97,13 +97,11 @@ static void open_gate(int times)
 
 static void await_waiting(int count)
 {
-    for (int i = 0; i < 20000 && atomic_load(&waiting) != count; i++) {
+    for (int i = 0; i < (test_is_torture() ? 5000 : 20000) && atomic_load(&waiting) != count; i++) {
         CHECK_OK(coil_yield());
         nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
     }
-    if (atomic_load(&waiting) != count) {
-        test_fail(__FILE__, __LINE__, "not so many threads wait");
-    }
+    CHECK_INT(atomic_load(&waiting), ==, count);
 }
 
 /* What a thread that nobody waits for frees last. */
@@ -447,10 +445,15 @@ COIL_TEST(resolve_cancel_race)
 static int main_slow_report(void *arg)
 {
     struct heard heard = {0};
+    int64_t begin;
 
-    CHECK_OK(resolve_host((void *)(uintptr_t) "host")); /* starts the thread */
     CHECK_OK(coil_loop_set_error_handler(coil_loop_current(), hear, &heard));
-    CHECK_OK(resolve_host((void *)(uintptr_t) "host"));
+    do { /* again, if the machine was too busy to be quick */
+        heard.count = 0;
+        begin = coil_now();
+        CHECK_OK(resolve_host((void *)(uintptr_t) "host"));
+    } while (coil_now() - begin >= 100 * COIL_MSEC && !test_has_noticed());
+    CHECK_INT(heard.count, ==, 0);
     CHECK_OK(resolve_host((void *)(uintptr_t) "delayed"));
     CHECK_INT(heard.count, ==, *(int *)arg);
     if (heard.count > 0) {

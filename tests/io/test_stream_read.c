@@ -209,7 +209,8 @@ static int write_bytes(void *arg)
 
     fill_bytes(buf, w->size);
     CHECK_INT(coil_stream_write(w->stream, buf, w->size), ==, (int64_t)w->size);
-    return coil_stream_write_eof(w->stream);
+    CHECK_OK(coil_stream_write_eof(w->stream));
+    return 0;
 }
 
 TASK_TEST(read_exactly_may_exceed_the_limit)
@@ -248,6 +249,9 @@ TASK_TEST(read_from_a_peer_that_sends_byte_by_byte)
     struct coil_stream *stream = open_half(NULL, &peer);
     struct coil_task *task = coil_create_task(send_slowly, &peer);
 
+    if (!task) {
+        return coil_close(peer);
+    }
     CHECK_INT(coil_stream_read_until(stream, "\r\n", 2, buf, sizeof buf), ==, 7);
     CHECK_MEM(buf, "GET /\r\n", 7);
     CHECK_INT(coil_stream_read_line(stream, buf, sizeof buf), ==, 7);

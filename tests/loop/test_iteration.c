@@ -91,7 +91,7 @@ COIL_TEST(iteration_runs_what_its_hook_made_ready)
 
 /* --- tasks that become slow --- */
 
-enum { QUICK_STEPS = 20000, SLOW_STEPS_AT_MOST = 48 };
+enum { QUICK_STEPS = 20000, FEWER_QUICK_STEPS = 2000, SLOW_STEPS_AT_MOST = 48 };
 
 struct race {
     int quick_ended;
@@ -111,14 +111,13 @@ static int quick_then_slow(void *arg)
 {
     struct race *race = arg;
 
-    for (int i = 0; i < QUICK_STEPS; i++) {
+    for (int i = 0; i < (test_is_torture() ? FEWER_QUICK_STEPS : QUICK_STEPS); i++) {
         coil_yield();
     }
     race->quick_ended++;
-    while (!race->is_over) {
+    while (!race->is_over && coil_yield() == 0) {
         burn(5 * COIL_MSEC);
         race->slow_steps++;
-        coil_yield();
     }
     return 0;
 }
@@ -127,8 +126,7 @@ static int sleep_beside(void *arg)
 {
     struct race *race = arg;
 
-    while (race->quick_ended < 2) {
-        coil_yield();
+    while (race->quick_ended < 2 && coil_yield() == 0) {
     }
     race->slow_steps = 0;
     CHECK_OK(coil_sleep(COIL_MSEC));

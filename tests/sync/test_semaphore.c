@@ -23,7 +23,7 @@ static int use(void *arg)
     user->order[(*user->count)++] = user->number;
     ++*user->inside;
     *user->most = *user->inside > *user->most ? *user->inside : *user->most;
-    coil_sleep(COIL_MSEC);
+    coil_sleep(2 * test_moment_ns()); /* until the last one has come */
     --*user->inside;
     return coil_semaphore_release(user->semaphore);
 }

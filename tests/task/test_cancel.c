@@ -442,7 +442,9 @@ COIL_TEST_LIMIT(cancel_every_place_by_every_cause, 60)
 {
     for (size_t i = 0; i < COUNT(places); i++) {
         for (size_t j = 0; j < COUNT(causes) && !test_has_noticed(); j++) {
-            try_out(&places[i], &causes[j]);
+            if (!test_is_torture() || (i + j) % 4 == 0) {
+                try_out(&places[i], &causes[j]);
+            }
         }
     }
 }

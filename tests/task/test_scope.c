@@ -383,7 +383,7 @@ static int ignore_cancel(void *arg)
 {
     const bool *stop = arg;
 
-    while (!*stop) {
+    while (!*stop && !test_has_noticed()) {
         coil_yield();
     }
     return 6;
