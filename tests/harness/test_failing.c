@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fault.h"
@@ -183,6 +185,47 @@ COIL_TEST(torture_leaks_after_check)
     }
     free(a);
     free(b);
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void note_interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+/* Waits for what does not come, until a SIGINT lets it go on to its end. */
+COIL_TEST(torture_waits_after_check)
+{
+    char *ptr = malloc(10);
+
+    sink = ptr;
+    signal(SIGINT, note_interrupt);
+    CHECK(ptr != NULL);
+    while (!ptr && !interrupted) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    free(ptr);
+    if (!ptr) {
+        sink = malloc(5);
+    }
+}
+
+/* Its one allocation is a forked process's. */
+COIL_TEST(torture_forks)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        char *ptr = malloc(10);
+
+        sink = ptr;
+        _exit(!ptr);
+    }
+    CHECK_INT(waitpid(pid, &status, 0), ==, pid);
+    CHECK_INT(status, ==, 0);
 }
 
 COIL_TEST_LIMIT(torture_hangs, 1)

@@ -72,7 +72,7 @@ COIL_TEST(harness_shows_output_of_failed)
 
 COIL_TEST(harness_check_names_place_and_values)
 {
-    expect_failure("fails_check", "a check failed", "test_failing.c:27: 2 + 2 == 5");
+    expect_failure("fails_check", "a check failed", "test_failing.c:29: 2 + 2 == 5");
     expect_failure("fails_int", "a check failed", "2 + 2 == 5: 4, 5");
     expect_failure("fails_str", "a check failed", "\"expected\"");
     expect_failure("fails_mem", "a check failed", "byte 2 of 4 is 0x63, not 0x58");
@@ -205,6 +205,26 @@ COIL_TEST(torture_soft_finds_leak_after_check)
     }
     expect_failure("--torture-soft torture_leaks_after_check",
                    "fault alloc:2 in malloc: ", "leak: 10 bytes");
+}
+
+COIL_TEST(torture_soft_ends_a_wait_after_check)
+{
+    if (test_has_tsan()) {
+        test_skip("allocations are not recorded under ThreadSanitizer");
+    }
+    expect_failure("--torture-soft torture_waits_after_check",
+                   "fault alloc:1 in malloc: ", "leak: 5 bytes");
+}
+
+COIL_TEST(torture_reaches_forked_processes)
+{
+    /* of both kinds of allocation: count, n = 1, n = 2 untouched; of system calls two */
+    expect_success("--torture-soft torture_forks", "ok torture_forks (8 runs, ");
+}
+
+COIL_TEST(torture_says_who_is_skipped)
+{
+    expect_success("--torture skips", "skip skips: there is a reason\n0 passed, 0 failed, 1 skip");
 }
 
 static void work_that_tolerates(void *arg)

@@ -359,7 +359,7 @@ TASK_TEST(fd_cancelled_during)
 {
     int fds[2];
 
-    open_fds(fds);
+    open_chokable_fds(fds);
     shrink(fds[0]);
     choke(fds[0]);
     for (enum how how = POLL; how < HOWS; how++) {

@@ -240,7 +240,7 @@ TASK_TEST(wait_for_the_first_error)
 /* C2: time that passes is no error and cancels nothing. */
 TASK_TEST(wait_for_a_limited_time)
 {
-    int64_t span = 3 * COIL_MSEC;
+    int64_t span = 3 * test_moment_ns();
     struct coil_task *tasks[2] = {coil_create_task(task_sleep, &span), returning(&(int){0})};
 
     CHECK_INT(coil_wait(tasks, 2, COIL_ALL_COMPLETED, 0), ==, 0);
@@ -433,7 +433,7 @@ TASK_TEST(as_completed_of_ended_tasks_duplicates_and_null)
 /* C4: a deadline ends the wait for the next; nothing is lost by it. */
 TASK_TEST(as_completed_survives_a_timeout)
 {
-    int64_t span = 3 * COIL_MSEC;
+    int64_t span = 3 * test_moment_ns();
     struct coil_task *tasks[2] = {coil_create_task(task_sleep, &span),
                                   coil_create_task(task_forever, NULL)};
     struct coil_as_completed completed;

@@ -238,7 +238,7 @@ TASK_TEST(group_under_a_deadline)
     struct coil_group inner;
     int rcs[2] = {0};
 
-    coil_timeout(50 * COIL_MSEC) {
+    coil_timeout(50 * test_moment_ns()) {
         CHECK_OK(coil_group_open(&outer));
         CHECK_OK(coil_group_spawn(&outer, note_cancel, &rcs[0]));
         CHECK_OK(coil_group_open(&inner));
@@ -417,7 +417,7 @@ TASK_TEST(start_cancelled_cancels_the_child)
     int rc = 0;
 
     CHECK_OK(coil_group_open(&group));
-    coil_timeout(50 * COIL_MSEC) {
+    coil_timeout(50 * test_moment_ns()) {
         CHECK_ERR(coil_group_start(&group, note_cancel, &rc), -ETIMEDOUT);
     }
     CHECK_ERR(rc, -ECANCELED);

@@ -1,4 +1,5 @@
 /* coil_run: from main into the first task and back (A3, A4, A6, A9, A17). */
+#include "fault.h"
 #include "in_task.h"
 
 #include <stdio.h>
@@ -275,6 +276,22 @@ static int interrupt_and_uncancel(void *arg)
     CHECK_INT(coil_uncancel(coil_current_task()), ==, 0);
     CHECK_OK(coil_sleep(1));
     return 4;
+}
+
+static int keep_handler(void *arg)
+{
+    (void)arg;
+    fault_syscall_named("sigaction", 1, EINVAL); /* the one that takes the handler back */
+    return 0;
+}
+
+/* A handler that was left over is the library's own, and no reason not to catch. */
+COIL_TEST(sigint_is_caught_though_a_handler_was_left)
+{
+    CHECK_OK(coil_run(keep_handler, NULL));
+    CHECK(fault_was_injected());
+    fault_off();
+    CHECK_ERR(coil_run(interrupt_itself, NULL), -EINTR);
 }
 
 COIL_TEST(sigint_can_be_taken_back)

@@ -324,11 +324,11 @@ TASK_TEST(shield_inside_a_group_does_not_hold_the_children)
     struct coil_group group;
     int child_rc = 0;
 
-    coil_timeout(50 * COIL_MSEC) {
+    coil_timeout(50 * test_moment_ns()) {
         CHECK_OK(coil_group_open(&group));
         CHECK_OK(coil_group_spawn(&group, child_of_group, &child_rc));
         coil_shield {
-            CHECK_OK(coil_sleep(100 * COIL_MSEC));
+            CHECK_OK(coil_sleep(100 * test_moment_ns()));
             CHECK_ERR(child_rc, -ECANCELED);
         }
         CHECK_ERR(coil_group_close(&group), -ETIMEDOUT);
