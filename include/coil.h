@@ -31,6 +31,7 @@
 #include <coil/address.h>
 #include <coil/dns.h>
 #include <coil/net.h>
+#include <coil/datagram.h>
 #include <coil/fd.h>
 #include <coil/stream.h>
 #include <coil/server.h>

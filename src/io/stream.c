@@ -7,6 +7,7 @@
 
 #include "base/handle.h"
 #include "base/memory.h"
+#include "io/datagram.h"
 
 #include <coil/net.h>
 
@@ -49,6 +50,7 @@ static void free_io(struct coil__io *io)
             io->chunks[class] = next;
         }
     }
+    coil__datagrams_free(io);
     coil__free(io->hot);
     coil__free(io);
 }
@@ -71,6 +73,7 @@ static void end_io(struct coil_loop *loop)
 {
     if (coil__loop_enter(loop) == 0) {
         abort_all(loop->io);
+        coil__datagrams_close(loop->io);
         while (loop->io->open_count > 0 && coil__loop_iterate(loop, COIL_NEVER) == 0) {
         }
         coil__loop_leave(loop);
@@ -99,6 +102,7 @@ static void forget_io(struct coil_loop *loop)
             }
         }
     }
+    coil__datagrams_forget(io);
     while (!coil__list_is_empty(&io->servers)) {
         coil__server_forget((struct coil_server *)(void *)io->servers.next);
     }

@@ -33,16 +33,20 @@ struct coil__chunk {
 };
 
 struct coil__stream_block;
+struct coil__datagram_block;
+struct coil_datagram;
 
 /* What the streams of a loop share; made with the first one. */
 struct coil__io {
     struct coil_loop *loop;
-    struct coil__stream_block *blocks; /* all memory of streams */
-    struct coil_stream *free_streams;  /* by next_free */
-    size_t open_count;
-    struct coil__list servers;    /* of coil_server.link */
-    char *hot;                    /* COIL__HOT_SIZE bytes */
-    struct coil_stream *hot_user; /* whose unread bytes stand in `hot`; NULL: nobody's */
+    struct coil__stream_block *blocks;      /* all memory of streams */
+    struct coil_stream *free_streams;       /* by next_free */
+    struct coil__datagram_block *datagrams; /* all memory of datagram endpoints */
+    struct coil_datagram *free_datagrams;   /* by next_free */
+    size_t open_count;                      /* streams and datagram endpoints */
+    struct coil__list servers;              /* of coil_server.link */
+    char *hot;                              /* COIL__HOT_SIZE bytes */
+    struct coil_stream *hot_user;           /* whose unread bytes stand in `hot`; NULL: nobody's */
     struct coil__chunk *chunks[COIL__CHUNK_CLASSES]; /* at hand */
     unsigned chunk_count[COIL__CHUNK_CLASSES];
 };

@@ -86,6 +86,12 @@ struct coil__net_class {
     int (*get_option)(struct coil__backend *backend, int fd, int level, int name, void *value,
                       socklen_t *size);
     int (*set_nonblocking)(struct coil__backend *backend, int fd);
+    /* recvmmsg(2) and sendmmsg(2) without waiting: how many (>= 1), -EAGAIN, or another error. The
+     * simulated network has no datagram sockets. */
+    int (*recvmmsg)(struct coil__backend *backend, int fd, struct mmsghdr *messages, unsigned count,
+                    int flags);
+    int (*sendmmsg)(struct coil__backend *backend, int fd, struct mmsghdr *messages, unsigned count,
+                    int flags);
     /* Does what the operation says, now; -EAGAIN where that would wait. */
     ssize_t (*attempt)(struct coil__backend *backend, struct coil_op *op);
 };
@@ -136,6 +142,10 @@ void coil__eventfd_wake(int fd);
 
 /* The real system calls. */
 extern const struct coil__net_class coil__net_os;
+int coil__os_recvmmsg(struct coil__backend *backend, int fd, struct mmsghdr *messages,
+                      unsigned count, int flags);
+int coil__os_sendmmsg(struct coil__backend *backend, int fd, struct mmsghdr *messages,
+                      unsigned count, int flags);
 ssize_t coil__os_attempt(struct coil__backend *backend, struct coil_op *op);
 /* A read or write, however long it takes: for regular files. */
 ssize_t coil__os_call(const struct coil_op *op);

@@ -90,6 +90,20 @@ static int os_set_nonblocking(struct coil__backend *backend, int fd)
     return flags & O_NONBLOCK || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 ? 0 : -errno;
 }
 
+int coil__os_recvmmsg(struct coil__backend *backend, int fd, struct mmsghdr *messages,
+                      unsigned count, int flags)
+{
+    (void)backend;
+    return (int)RETRY(recvmmsg(fd, messages, count, flags | MSG_DONTWAIT, NULL));
+}
+
+int coil__os_sendmmsg(struct coil__backend *backend, int fd, struct mmsghdr *messages,
+                      unsigned count, int flags)
+{
+    (void)backend;
+    return (int)RETRY(sendmmsg(fd, messages, count, flags | MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
 static ssize_t attempt_poll(const struct coil_op *op)
 {
     struct pollfd pollfd = {.fd = op->fd_, .events = (short)op->flags_};
@@ -212,5 +226,7 @@ const struct coil__net_class coil__net_os = {
     .set_option = os_set_option,
     .get_option = os_get_option,
     .set_nonblocking = os_set_nonblocking,
+    .recvmmsg = coil__os_recvmmsg,
+    .sendmmsg = coil__os_sendmmsg,
     .attempt = coil__os_attempt,
 };

@@ -495,5 +495,7 @@ const struct coil__net_class coil__sim_net = {
     .set_option = net_set_option,
     .get_option = net_get_option,
     .set_nonblocking = net_set_nonblocking,
+    .recvmmsg = coil__os_recvmmsg,
+    .sendmmsg = coil__os_sendmmsg,
     .attempt = net_attempt,
 };

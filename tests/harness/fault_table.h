@@ -29,6 +29,9 @@
     SYS(sendto, ssize_t, EPIPE, \
         (int a, const void *b, size_t c, int d, const void *e, socklen_t f), (a, b, c, d, e, f)) \
     SYS(sendmsg, ssize_t, EPIPE, (int a, const struct msghdr *b, int c), (a, b, c)) \
+    SYS(recvmmsg, int, ECONNRESET, \
+        (int a, struct mmsghdr *b, unsigned c, int d, struct timespec *e), (a, b, c, d, e)) \
+    SYS(sendmmsg, int, EPIPE, (int a, struct mmsghdr *b, unsigned c, int d), (a, b, c, d)) \
     SYS(read, ssize_t, EIO, (int a, void *b, size_t c), (a, b, c)) \
     SYS(write, ssize_t, EIO, (int a, const void *b, size_t c), (a, b, c)) \
     SYS(readv, ssize_t, EIO, (int a, const struct iovec *b, int c), (a, b, c)) \
