@@ -102,9 +102,9 @@ COIL_EXPORT COIL_SUSPENDS ssize_t coil_datagram_recv_from(struct coil_datagram *
                                                           size_t *ret_length);
 
 /* Waits for a datagram, then receives all that are there, up to count and COIL_DATAGRAM_BATCH, by
- * one system call. messages: count of them (at least 1), `buf` and `size` set by the caller. Returns
- * how many were received (>= 1): `length` and `address` of those are set. One that was cut off is
- * told by its length, not by an error. Errors and cancel as coil_datagram_recv. */
+ * one system call. messages: count of them (at least 1), `buf` and `size` set by the caller.
+ * Returns how many were received (>= 1): `length` and `address` of those are set. One that was cut
+ * off is told by its length, not by an error. Errors and cancel as coil_datagram_recv. */
 COIL_EXPORT COIL_SUSPENDS int coil_datagram_recv_batch(struct coil_datagram *datagram,
                                                        struct coil_datagram_message *messages,
                                                        size_t count);

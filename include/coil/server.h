@@ -63,6 +63,14 @@ COIL_EXPORT void coil_server_stop(struct coil_server *server);
 /* Cancels the tasks of all clients. Does not suspend. */
 COIL_EXPORT void coil_server_cancel_clients(struct coil_server *server);
 
+/* Closes the streams of all clients: what was written is sent first; then what a client function
+ * calls on its stream returns -COIL_ECLOSED. Its task is not cancelled. Does not suspend. asyncio:
+ * Server.close_clients. */
+COIL_EXPORT void coil_server_close_clients(struct coil_server *server);
+
+/* The same at once: what was not sent is dropped. asyncio: Server.abort_clients. */
+COIL_EXPORT void coil_server_abort_clients(struct coil_server *server);
+
 /* Waits until the server has been stopped (by another task), and its clients have ended. Cancel:
  * returns the reason at once; the server goes on. -EDEADLK in one of its clients; other errors as
  * coil_server_get_port. */
@@ -72,6 +80,14 @@ COIL_EXPORT COIL_SUSPENDS int coil_serve_forever(struct coil_server *server);
  * clients are cancelled, and still waited for. 0 or the reason of the cancel. NULL: nothing.
  * -COIL_ECLOSED (also while another task closes it), -EDEADLK in one of its clients. */
 COIL_EXPORT COIL_SUSPENDS int coil_server_close(struct coil_server *server);
+
+/* The same with a time of grace: stops, lets the client functions finish for grace_ns (0: none;
+ * COIL_NEVER: as long as it takes), then aborts the streams and cancels the tasks of those that
+ * are left, waits for these to end, and frees the server. 0: all have finished by themselves;
+ * -ETIMEDOUT: not all; the reason of a cancel (or -ENOMEM, no timer): the time of grace was over
+ * then. Other errors as coil_server_close. asyncio: close, then wait_for(wait_closed), then
+ * abort_clients. */
+COIL_EXPORT COIL_SUSPENDS int coil_server_shutdown(struct coil_server *server, int64_t grace_ns);
 
 /* Starts a server, serves until cancelled, then cancels the clients and closes. */
 COIL_EXPORT COIL_SUSPENDS int coil_serve(const char *host, uint16_t port,

@@ -18,6 +18,7 @@
 #ifndef COIL_STREAM_H
 #define COIL_STREAM_H
 
+#include <coil/address.h>
 #include <coil/base.h>
 
 struct coil_stream;
@@ -112,7 +113,14 @@ COIL_EXPORT void coil_stream_abort(struct coil_stream *stream);
 /* Bytes that were written and not yet handed to the system. */
 COIL_EXPORT size_t coil_stream_get_write_buffer_size(const struct coil_stream *stream);
 
-/* The descriptor, which stays the stream's. */
+/* The stream's own address, and its peer's. 0; -ENOTCONN (a peer that has vanished: ask early),
+ * -EINVAL, -COIL_ECLOSED. asyncio: get_extra_info("sockname"), ("peername"). */
+COIL_EXPORT int coil_stream_get_address(const struct coil_stream *stream,
+                                        struct coil_address *ret_address);
+COIL_EXPORT int coil_stream_get_peer(const struct coil_stream *stream,
+                                     struct coil_address *ret_address);
+
+/* The descriptor, which stays the stream's. asyncio: get_extra_info("socket"). */
 COIL_EXPORT int coil_stream_get_fd(const struct coil_stream *stream);
 
 COIL_END_DECLS

@@ -358,6 +358,31 @@ void coil_server_cancel_clients(struct coil_server *server)
     }
 }
 
+/* Calls fn for the stream of each client that has not closed it. */
+static void each_stream(struct coil_server *server, void (*fn)(struct coil_stream *stream))
+{
+    if (check(server) < 0) {
+        return;
+    }
+    COIL__LIST_FOREACH_SAFE(&server->clients, link) {
+        struct coil_stream *stream = stream_of(COIL__CONTAINER(link, struct coil_task, owner_link));
+
+        if (stream) {
+            fn(stream);
+        }
+    }
+}
+
+void coil_server_close_clients(struct coil_server *server)
+{
+    each_stream(server, coil__stream_close_when_sent);
+}
+
+void coil_server_abort_clients(struct coil_server *server)
+{
+    each_stream(server, coil_stream_abort);
+}
+
 /* As check; a client of the server would wait for its own end. */
 static int check_wait(const struct coil_server *server)
 {
@@ -378,29 +403,48 @@ int coil_serve_forever(struct coil_server *server)
     return rc < 0 ? rc : coil_event_wait(&server->is_idle);
 }
 
-int coil_server_close(struct coil_server *server)
+/* Waits for the clients; those left after the time of grace, or a cancel, are cancelled. */
+static int end(struct coil_server *server, int64_t grace_ns, bool aborts)
 {
-    struct coil_scope shield;
+    struct coil_scope scope = {0};
     int rc;
 
-    if (!server) {
-        return 0;
-    }
-    rc = check_wait(server);
-    if (rc < 0 || server->is_closing) {
-        return rc < 0 ? rc : -COIL_ECLOSED;
-    }
     server->is_closing = true;
     coil_server_stop(server);
+    coil_scope_open_timeout(&scope, grace_ns);
     rc = coil_event_wait(&server->is_idle);
+    coil_scope_close(&scope);
     if (rc < 0) {
+        if (aborts) {
+            coil_server_abort_clients(server);
+        }
         coil_server_cancel_clients(server);
-        coil_scope_open_shield(&shield);
+        coil_scope_open_shield(&scope);
         coil_event_wait(&server->is_idle);
-        coil_scope_close(&shield);
+        coil_scope_close(&scope);
     }
     coil__server_free(server);
     return rc;
+}
+
+int coil_server_close(struct coil_server *server)
+{
+    int rc = server ? check_wait(server) : 0;
+
+    if (!server || rc < 0 || server->is_closing) {
+        return !server || rc < 0 ? rc : -COIL_ECLOSED;
+    }
+    return end(server, COIL_NEVER, false);
+}
+
+int coil_server_shutdown(struct coil_server *server, int64_t grace_ns)
+{
+    int rc = server ? check_wait(server) : 0;
+
+    if (!server || rc < 0 || server->is_closing) {
+        return !server || rc < 0 ? rc : -COIL_ECLOSED;
+    }
+    return end(server, grace_ns, true);
 }
 
 int coil_serve(const char *host, uint16_t port, const struct coil_server_options *options,

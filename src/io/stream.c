@@ -334,6 +334,33 @@ void coil_stream_abort(struct coil_stream *handle)
     }
 }
 
+void coil__stream_sent(struct coil_stream *stream)
+{
+    bool is_done = stream->queued == 0 || stream->write_error < 0;
+
+    if (stream->closes_when_sent && is_done && !stream->is_closing) {
+        shut(stream);
+    }
+}
+
+/* No more writes; and the close itself tells the peer. */
+static void end_writing(struct coil_stream *stream)
+{
+    stream->has_eof_queued = true;
+    stream->is_shut_down = true;
+}
+
+void coil__stream_close_when_sent(struct coil_stream *handle)
+{
+    struct coil_stream *stream = NULL;
+
+    if (coil__stream_find(handle, &stream) == 0) {
+        end_writing(stream);
+        stream->closes_when_sent = true;
+        coil__stream_sent(stream);
+    }
+}
+
 int coil_stream_close(struct coil_stream *handle)
 {
     struct coil_task *self = coil__thread.task;
@@ -351,8 +378,7 @@ int coil_stream_close(struct coil_stream *handle)
     if (stream->write_error < 0) {
         rc = stream->write_error;
     } else if (stream->queued > 0) {
-        stream->has_eof_queued = true; /* no more writes; and the close itself tells the peer */
-        stream->is_shut_down = true;
+        end_writing(stream);
         rc = !self          ? -COIL_ENOTASK
              : self->cancel ? coil__cancel_error(self)
                             : coil__stream_wait_queued(stream, self, 0);
@@ -370,6 +396,20 @@ int coil_stream_get_fd(const struct coil_stream *handle)
     int rc = coil__stream_find((struct coil_stream *)(uintptr_t)handle, &stream);
 
     return rc < 0 ? rc : stream->fd;
+}
+
+int coil_stream_get_address(const struct coil_stream *stream, struct coil_address *ret_address)
+{
+    int fd = coil_stream_get_fd(stream);
+
+    return fd < 0 ? fd : coil_socket_address(fd, ret_address);
+}
+
+int coil_stream_get_peer(const struct coil_stream *stream, struct coil_address *ret_address)
+{
+    int fd = coil_stream_get_fd(stream);
+
+    return fd < 0 ? fd : coil_socket_peer(fd, ret_address);
 }
 
 bool coil_stream_at_eof(const struct coil_stream *handle)

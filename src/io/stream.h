@@ -82,6 +82,7 @@ struct coil_stream {
     bool is_closing;     /* closed or aborted: calls that still run give up */
     bool has_eof_queued; /* write_eof: shut down once everything is sent */
     bool is_shut_down;
+    bool closes_when_sent;    /* nobody waits for that: whoever sends the last byte closes */
     unsigned users;           /* calls and operations that still refer to the struct */
     struct coil_task *reader; /* inside a reading call */
     size_t limit;
@@ -117,6 +118,10 @@ int coil__stream_enter(struct coil_stream *handle, struct coil_stream **ret_stre
 void coil__stream_leave(struct coil_stream *stream);
 /* The stream behind a handle: -EINVAL, -COIL_ECLOSED, -COIL_EWRONGTHREAD. */
 int coil__stream_find(struct coil_stream *handle, struct coil_stream **ret_stream);
+/* Closes once what is queued has been sent, or cannot be. Takes a handle; does not suspend. */
+void coil__stream_close_when_sent(struct coil_stream *handle);
+/* The end of that: to be called when the queue has become empty or has failed. May free. */
+void coil__stream_sent(struct coil_stream *stream);
 /* Waits for an operation of `self` on the stream, which *place shows meanwhile. As coil__op_wait,
  * but a stream that is closed meanwhile gives -COIL_ECLOSED, and a cancel or close that was there
  * before ends it at once. Where the operation itself has not failed, op->result is -ECANCELED. */

@@ -177,6 +177,7 @@ static void after_progress(struct coil_stream *stream)
     if (!coil__list_is_empty(&stream->drainers)) {
         coil__stream_wake_writers(stream);
     }
+    coil__stream_sent(stream); /* the stream may be gone now */
 }
 
 /* Describes the queue to send_op. One chunk, the usual case, needs no vector. */
