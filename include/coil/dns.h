@@ -1,4 +1,4 @@
-/* coil/dns.h - host names to addresses.
+/* coil/dns.h - host names to addresses, and back.
  *
  *     struct coil_address *list;
  *     size_t count;
@@ -12,7 +12,7 @@
  * numeric port need no thread, and neither do names that cannot exist ("*.invalid").
  * Under the simulated backend "localhost" needs none either, and is ::1 and 127.0.0.1.
  *
- * asyncio's counterpart: loop.getaddrinfo.
+ * asyncio's counterparts: loop.getaddrinfo, loop.getnameinfo.
  */
 #ifndef COIL_DNS_H
 #define COIL_DNS_H
@@ -24,6 +24,17 @@
 struct coil_resolve_options {
     int family;   /* AF_INET or AF_INET6: only these; AF_UNSPEC (0): both */
     bool passive; /* for listening: without a host, all of this machine's addresses */
+};
+
+/* Room for any host's name, and any service's, '\0' included. */
+enum { COIL_NAME_HOST = 1025, COIL_NAME_SERVICE = 32 };
+
+/* All-zero is the default of everything. */
+struct coil_name_options {
+    bool numeric_host;    /* the IP address: nobody is asked */
+    bool numeric_service; /* the port number */
+    bool name_required;   /* a host without a name is an error; not with numeric_host */
+    bool datagram;        /* the service's name for UDP, where it differs */
 };
 
 COIL_BEGIN_DECLS
@@ -43,6 +54,19 @@ COIL_EXPORT COIL_SUSPENDS int coil_resolve(const char *host, const char *service
 
 /* Frees what coil_resolve returned. NULL: does nothing. Any thread. */
 COIL_EXPORT void coil_resolve_free(struct coil_address *list);
+
+/* Finds the names of an address. address: IPv4 or IPv6. options: may be NULL. ret_host: room for
+ * host_size bytes ('\0' included; COIL_NAME_HOST is always enough), or NULL: not wanted;
+ * ret_service (COIL_NAME_SERVICE) likewise; one of them must be wanted. A host without a name is
+ * given as a number, a service too. Needs no thread where only numbers are asked for.
+ * 0; -ENOSPC: does not fit, and nothing is stored; -COIL_EHOSTNAME: has no name, and one is
+ * required; -COIL_ERESOLVER: the name service could not answer for now; -EAFNOSUPPORT, -ENOMEM,
+ * -EAGAIN (no thread is to be had), -EINVAL. Cancel: as coil_resolve.
+ * asyncio: loop.getnameinfo. */
+COIL_EXPORT COIL_SUSPENDS int coil_getnameinfo(const struct coil_address *address,
+                                               const struct coil_name_options *options,
+                                               char *ret_host, size_t host_size, char *ret_service,
+                                               size_t service_size);
 
 COIL_END_DECLS
 

@@ -1,16 +1,10 @@
-/* resolve.c - host names to addresses, by getaddrinfo in threads.
- *
- * A look-up that needs a thread is a block of memory of its own, which owns copies of what it was
- * asked: a cancelled caller leaves at once, and the block is freed when it comes back (done), or
- * by the thread when the loop has not waited for it (drop). The caller stands on the other side:
- * `waiter`, on its stack, and the look-up point at each other until one of them leaves.
- */
+/* resolve.c - host names to addresses: what can be answered at once, and what a thread must ask
+ * getaddrinfo (io/lookup.h). */
 #include "io/address.h"
+#include "io/lookup.h"
 
 #include "base/memory.h"
-#include "loop/pool.h"
 #include "sys/resolver.h"
-#include "task/task.h"
 
 #include <coil/dns.h>
 
@@ -18,9 +12,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-enum { MAX_RESOLVERS = 4, MAX_HOST = 1024, MAX_SERVICE = 64 };
-
-#define SLOW_LOOKUP (100 * COIL_MSEC)
+enum { MAX_HOST = 1024, MAX_SERVICE = 64 };
 
 struct query {
     const char *host;    /* never NULL, "" for none */
@@ -35,21 +27,11 @@ struct answer {
     size_t count;
 };
 
-struct waiter;
-
 struct lookup {
-    struct coil__job job;
-    struct waiter *waiter; /* the loop's thread only; NULL: nobody waits, done frees the look-up */
-    struct query query;    /* its texts stand in `text` */
-    struct answer answer;  /* with rc: valid once the work is over */
-    int rc;
+    struct coil__lookup base;
+    struct query query;   /* its texts stand in `text` */
+    struct answer answer; /* with base.rc: valid once the work is over */
     char text[];
-};
-
-struct waiter {
-    struct coil__wait wait;
-    struct coil_task *self;
-    struct lookup *lookup; /* NULL: the caller was cancelled */
 };
 
 /* --- what needs no thread --- */
@@ -146,55 +128,29 @@ static int copy_addresses(struct lookup *lookup, const struct addrinfo *found)
     return answer->count > 0 ? 0 : -COIL_EHOSTNAME;
 }
 
-static void look_up(struct coil__job *job)
+static void look_up(struct coil__lookup *base)
 {
-    struct lookup *lookup = COIL__CONTAINER(job, struct lookup, job);
+    struct lookup *lookup = COIL__CONTAINER(base, struct lookup, base);
     const struct query *query = &lookup->query;
     struct addrinfo *found = NULL;
 
-    lookup->rc = coil__resolver_look_up(*query->host ? query->host : NULL, query->service,
-                                        query->family, query->is_passive, &found);
-    if (lookup->rc == 0) {
-        lookup->rc = copy_addresses(lookup, found);
+    base->rc = coil__resolver_look_up(*query->host ? query->host : NULL, query->service,
+                                      query->family, query->is_passive, &found);
+    if (base->rc == 0) {
+        base->rc = copy_addresses(lookup, found);
         coil__resolver_free(found);
     }
 }
 
-static void free_lookup(struct lookup *lookup)
+static void free_lookup(struct coil__lookup *base)
 {
+    struct lookup *lookup = COIL__CONTAINER(base, struct lookup, base);
+
     coil__free(lookup->answer.list);
     coil__free(lookup);
 }
 
-static void drop(struct coil__job *job)
-{
-    free_lookup(COIL__CONTAINER(job, struct lookup, job));
-}
-
 /* --- in the loop --- */
-
-static void done(struct coil__job *job)
-{
-    struct lookup *lookup = COIL__CONTAINER(job, struct lookup, job);
-
-    if (lookup->waiter) {
-        coil__task_wake(lookup->waiter->self);
-    } else {
-        free_lookup(lookup);
-    }
-}
-
-/* The caller leaves; the look-up comes back on its own, begun or not. */
-static void interrupt(struct coil_task *task, struct coil__wait *wait)
-{
-    struct waiter *waiter = COIL__CONTAINER(wait, struct waiter, wait);
-    struct lookup *lookup = waiter->lookup;
-
-    lookup->waiter = NULL;
-    waiter->lookup = NULL;
-    coil__pool_cancel(&lookup->job);
-    coil__task_wake(task);
-}
 
 static struct lookup *new_lookup(const struct query *query)
 {
@@ -205,7 +161,7 @@ static struct lookup *new_lookup(const struct query *query)
     if (!lookup) {
         return NULL;
     }
-    lookup->job = (struct coil__job){.work = look_up, .done = done, .drop = drop};
+    lookup->base = (struct coil__lookup){.work = look_up, .free = free_lookup};
     lookup->query = *query;
     lookup->query.host = memcpy(lookup->text, query->host, host_size);
     if (query->service) {
@@ -214,57 +170,20 @@ static struct lookup *new_lookup(const struct query *query)
     return lookup;
 }
 
-static int submit(struct coil_loop *loop, struct lookup *lookup)
-{
-    unsigned max = loop->max_resolvers ? loop->max_resolvers : MAX_RESOLVERS;
-    struct coil__pool *pool;
-    int rc = coil__pool_get(loop, &loop->resolvers, max, &pool);
-
-    return rc < 0 ? rc : coil__pool_submit(pool, &lookup->job);
-}
-
-static void report_if_slow(struct coil_loop *loop, int64_t began)
-{
-    struct coil_report report = {
-        .message = "a look-up of a host name took longer than 100 ms",
-        .task_name = coil_task_name(coil_current_task()),
-    };
-
-    if (loop->debug && coil_loop_now(loop) - began >= SLOW_LOOKUP) {
-        coil__loop_report(loop, &report);
-    }
-}
-
 static int ask_thread(struct coil_task *self, const struct query *query, struct answer *ret_answer)
 {
-    struct waiter waiter = {
-        .wait = {.interrupt = interrupt, .what = "resolve"},
-        .self = self,
-        .lookup = new_lookup(query),
-    };
-    int64_t began = coil_loop_now(self->loop);
-    int rc;
+    struct lookup *lookup = new_lookup(query);
+    int rc = lookup ? coil__lookup_run(self, &lookup->base, "resolve") : -ENOMEM;
 
-    if (!waiter.lookup) {
-        return -ENOMEM;
-    }
-    waiter.lookup->waiter = &waiter;
-    rc = submit(self->loop, waiter.lookup);
     if (rc < 0) {
-        free_lookup(waiter.lookup);
         return rc;
     }
-    coil__suspend(self, &waiter.wait);
-    report_if_slow(self->loop, began);
-    if (!waiter.lookup) {
-        return self->cancel ? coil__cancel_error(self) : -ECANCELED;
-    }
-    rc = waiter.lookup->rc;
+    rc = lookup->base.rc;
     if (rc == 0) {
-        *ret_answer = waiter.lookup->answer;
-        waiter.lookup->answer = (struct answer){0};
+        *ret_answer = lookup->answer;
+        lookup->answer = (struct answer){0};
     }
-    free_lookup(waiter.lookup);
+    free_lookup(&lookup->base);
     return rc;
 }
 

@@ -18,6 +18,8 @@ static int translate(int error, int system_error)
         return -COIL_EHOSTNAME;
     case EAI_SERVICE:
         return -COIL_EADDRESS;
+    case EAI_OVERFLOW:
+        return -ENOSPC;
     case EAI_MEMORY:
         return -ENOMEM;
     case EAI_FAMILY:
@@ -47,6 +49,17 @@ int coil__resolver_look_up(const char *host, const char *service, int family, bo
 void coil__resolver_free(struct addrinfo *list)
 {
     freeaddrinfo(list);
+}
+
+int coil__resolver_name(const struct sockaddr *addr, socklen_t size, char *ret_host,
+                        size_t host_size, char *ret_service, size_t service_size, int flags)
+{
+    int rc;
+
+    errno = 0;
+    rc = getnameinfo(addr, size, ret_host, (socklen_t)host_size, ret_service,
+                     (socklen_t)service_size, flags);
+    return translate(rc, errno);
 }
 
 uint32_t coil__interface_index(const char *name)

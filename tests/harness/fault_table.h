@@ -83,6 +83,9 @@
     SYS(sched_getaffinity, int, EINVAL, (pid_t a, size_t b, void *c), (a, b, c)) \
     POS(getaddrinfo, int, EAI_MEMORY, \
         (const char *a, const char *b, const void *c, void *d), (a, b, c, d)) \
+    POS(getnameinfo, int, EAI_MEMORY, \
+        (const void *a, socklen_t b, char *c, socklen_t d, char *e, socklen_t f, int g), \
+        (a, b, c, d, e, f, g)) \
     POS(pthread_atfork, int, ENOMEM, \
         (void (*a)(void), void (*b)(void), void (*c)(void)), (a, b, c)) \
     POS(pthread_attr_init, int, ENOMEM, (pthread_attr_t *a), (a)) \
