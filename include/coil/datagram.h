@@ -41,6 +41,7 @@ struct coil_datagram_options {
     bool dual_stack;    /* an IPv6 socket exchanges with IPv4 as well; else IPV6_V6ONLY is on */
     int receive_buffer; /* SO_RCVBUF, bytes; 0: the system's default */
     int send_buffer;    /* SO_SNDBUF, bytes; 0: the system's default */
+    unsigned mode;      /* permissions of a unix socket's file; 0: by the umask */
 };
 
 /* One datagram of a batch. */
@@ -57,8 +58,9 @@ COIL_BEGIN_DECLS
 /* Opens an endpoint. local: the address to receive at (port 0: a free one), NULL: the system's
  * choice with the first send, for unix sockets none, so that nobody can answer (an AF_UNIX address
  * of no more than its family, size 2, gets a free abstract one). remote: whom to exchange with,
- * NULL: everybody; both are copied, one must be there, and the families must agree. options: may
- * be NULL. ret_datagram: the caller's, until coil_datagram_close. Does not suspend.
+ * NULL: everybody. Both are copied, one must be there, and the families must agree. The file of a
+ * unix socket is removed at the close; a stale one, at which nobody receives, at the open. options:
+ * may be NULL. ret_datagram: the caller's, until coil_datagram_close. Does not suspend.
  * 0; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES (port below 1024; remote is a broadcast address and the
  * option is not set), -ECONNREFUSED and -ENOENT (unix: nobody is there), -ENETUNREACH and others
  * of socket(2), bind(2), connect(2); -EAFNOSUPPORT (families differ, or neither IP nor unix),

@@ -39,6 +39,7 @@ struct coil_listen_options {
     int backlog;     /* connections that may wait to be accepted; 0: 1024 */
     bool reuse_port; /* SO_REUSEPORT: several sockets, of other loops or processes, share a port */
     bool dual_stack; /* an IPv6 socket takes IPv4 connections as well; else IPV6_V6ONLY is on */
+    unsigned mode;   /* permissions of a unix socket's file, as in chmod(2); 0: by the umask */
 };
 
 COIL_BEGIN_DECLS
@@ -69,7 +70,8 @@ COIL_EXPORT COIL_SUSPENDS int coil_dial_address(const struct coil_address *addre
  * is there.
  * -EADDRINUSE, -EACCES and others of socket(2), bind(2), listen(2); -COIL_ELIMIT: there are more
  * than max_fds addresses; those of coil_resolve; -EINVAL. On failure nothing stays open. A socket
- * file ("unix:/path") is not removed, neither before nor after. */
+ * file ("unix:/path") at which nobody listens any more is removed first; -EADDRINUSE if somebody
+ * does, or if it is another kind of file. Closing does not remove it (a server's does). */
 COIL_EXPORT COIL_SUSPENDS int coil_listen(const char *host, uint16_t port,
                                           const struct coil_listen_options *options, int *ret_fds,
                                           size_t max_fds);

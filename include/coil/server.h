@@ -36,13 +36,15 @@ struct coil_server_options {
     size_t max_clients; /* at once; further ones wait in the kernel's queue; 0: no limit */
     size_t stack_size;  /* of a client's task; 0: the loop's default */
     int backlog;        /* of the kernel's queue; 0: 1024 */
+    unsigned mode;      /* permissions of a unix socket's file; 0: by the umask */
     bool reuse_port;    /* SO_REUSEPORT: several processes or loops listen on one port */
 };
 
 COIL_BEGIN_DECLS
 
 /* Listens and begins to accept. host: an address, a name (all its addresses), NULL for all of this
- * machine's, or "unix:/path". port: 0 picks one (coil_server_get_port tells). client: see above;
+ * machine's, "unix:/path" (a stale file is removed first, and the own one when it stops), or
+ * "unix:@abstract". port: 0 picks one (coil_server_get_port tells). client: see above;
  * user: passed on. options: may be NULL. ret_server: owned by the caller, freed by
  * coil_server_close. -EADDRINUSE, -EACCES, -COIL_EHOSTNAME, -ENOMEM, ... */
 COIL_EXPORT COIL_SUSPENDS int coil_start_server(const char *host, uint16_t port,

@@ -69,6 +69,9 @@ static struct coil_datagram *take(struct coil__io *io, int fd, int family)
     *datagram = (struct coil_datagram){
         .loop = io->loop, .io = io, .fd = fd, .family = family, .generation = generation};
     coil__list_init(&datagram->waits);
+    if (family == AF_UNIX) {
+        coil__net_note_file(io->loop, fd, &datagram->file);
+    }
     return datagram;
 }
 
@@ -78,6 +81,7 @@ static void dispose(struct coil_datagram *datagram)
     struct coil__backend *backend = datagram->loop->backend;
     struct coil__io *io = datagram->io;
 
+    coil__socket_file_remove(&datagram->file);
     backend->class->release(backend, datagram->fd);
     backend->net->close(backend, datagram->fd);
     datagram->loop = NULL;
@@ -244,6 +248,7 @@ static int make_socket(struct coil_loop *loop, int family, const struct coil_add
     rc = set_options(loop, fd, family, options);
     if (rc == 0 && is_given(local)) {
         rc = coil__net_bind(loop, fd, local);
+        rc = rc < 0 ? rc : coil__net_set_mode(loop, local, options->mode);
     }
     if (rc == 0 && is_given(remote)) {
         rc = connect_to(loop, fd, remote);

@@ -8,6 +8,7 @@
 #define COIL__IO_DATAGRAM_H
 
 #include "io/stream.h"
+#include "sys/socket_file.h"
 
 #include <coil/datagram.h>
 
@@ -19,7 +20,8 @@ struct coil_datagram {
     int family;
     unsigned users; /* calls that still refer to the struct */
     uint8_t generation;
-    bool is_closing;         /* closed: calls that still run give up */
+    bool is_closing;               /* closed: calls that still run give up */
+    struct coil__socket_file file; /* of a unix socket */
     struct coil__list waits; /* of the operations that calls wait for, on their tasks' stacks */
 };
 

@@ -50,6 +50,7 @@ static int listen_on(struct coil_loop *loop, const struct coil_address *address,
     }
     rc = set_options(loop, fd, address->storage.ss_family, options);
     rc = rc < 0 ? rc : coil__net_bind(loop, fd, address);
+    rc = rc < 0 ? rc : coil__net_set_mode(loop, address, options->mode);
     rc = rc < 0 ? rc : loop->backend->net->listen(loop->backend, fd, backlog);
     if (rc < 0) {
         coil__net_close(loop, fd);

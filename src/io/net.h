@@ -3,6 +3,7 @@
 #define COIL__IO_NET_H
 
 #include "loop/loop.h"
+#include "sys/socket_file.h"
 
 #include <coil/net.h>
 
@@ -17,6 +18,11 @@ int coil__net_socket(struct coil_loop *loop, const struct coil_address *address)
 void coil__net_close(struct coil_loop *loop, int fd);
 /* Options that take an int. */
 int coil__net_set(struct coil_loop *loop, int fd, int level, int name, int value);
+/* A stale file of a unix socket, at which nobody listens, is removed. */
 int coil__net_bind(struct coil_loop *loop, int fd, const struct coil_address *address);
+/* The permissions of a unix socket's file; 0: as they are. */
+int coil__net_set_mode(struct coil_loop *loop, const struct coil_address *address, unsigned mode);
+/* Remembers the file of a bound unix socket. Not touched where there is none. */
+void coil__net_note_file(struct coil_loop *loop, int fd, struct coil__socket_file *ret_file);
 
 #endif

@@ -38,7 +38,8 @@ struct coil_server {
     struct coil_event is_idle;
     struct coil_event has_room;
     bool is_stopping;
-    bool is_closing; /* a task waits in coil_server_close */
+    bool is_closing;               /* a task waits in coil_server_close */
+    struct coil__socket_file file; /* of a unix socket */
     int port;
 };
 
@@ -184,6 +185,7 @@ static void acceptor_done(struct coil__owner *owner, struct coil_task *task)
     struct coil_server *server = acceptor->server;
 
     acceptor->task = NULL;
+    coil__socket_file_remove(&server->file);
     coil__net_close(server->loop, acceptor->fd);
     server->running_acceptors--;
     if (task->rc < 0 && task->rc != -ECANCELED) {
@@ -252,6 +254,7 @@ static int take_sockets(struct coil_server *server, const int *fds, int count)
 
     server->port = rc < 0 ? rc : coil_address_get_port(&address);
     rc = 0;
+    coil__net_note_file(server->loop, fds[0], &server->file);
     for (int i = 0; i < count; i++) {
         rc = rc < 0 ? rc : start_acceptor(server, fds[i]);
         if (rc < 0) {
@@ -269,6 +272,7 @@ int coil_start_server(const char *host, uint16_t port, const struct coil_server_
     struct coil_listen_options listen_options = {
         .backlog = options ? options->backlog : 0,
         .reuse_port = options && options->reuse_port,
+        .mode = options ? options->mode : 0,
     };
     struct coil_server *server;
     struct coil__io *io;
