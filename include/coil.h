@@ -33,6 +33,8 @@
 #include <coil/net.h>
 #include <coil/datagram.h>
 #include <coil/fd.h>
+#include <coil/file.h>
+#include <coil/file_watch.h>
 #include <coil/stream.h>
 #include <coil/server.h>
 

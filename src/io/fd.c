@@ -4,7 +4,7 @@
  * task's stack. Other descriptors go to the backend at once: a read from a blocking pipe could
  * not be tried without blocking the loop.
  */
-#include "task/task.h"
+#include "io/file.h"
 
 #include <coil/fd.h>
 
@@ -23,6 +23,17 @@ static ssize_t wait_for(struct coil_op *op, const char *what)
         return -EINVAL;
     }
     return coil__op_wait(self, op, what);
+}
+
+/* A read or write: where the backend would wait for a disk in place, a thread does. */
+static ssize_t transfer(struct coil_op *op, const char *what)
+{
+    ssize_t rc;
+
+    op->flags_ = COIL__NO_FILES;
+    rc = wait_for(op, what);
+    return COIL__UNLIKELY(rc == COIL__IS_FILE) ? coil__file_transfer(coil__thread.task, op, what)
+                                               : rc;
 }
 
 static ssize_t try_then_wait(struct coil_op *op, const char *what)
@@ -56,7 +67,7 @@ ssize_t coil_read(int fd, void *buf, size_t size)
     struct coil_op op = {
         .kind_ = COIL__OP_READ, .fd_ = fd, .buf_ = buf, .size_ = size, .offset_ = -1};
 
-    return wait_for(&op, "read");
+    return transfer(&op, "read");
 }
 
 ssize_t coil_write(int fd, const void *buf, size_t size)
@@ -67,7 +78,7 @@ ssize_t coil_write(int fd, const void *buf, size_t size)
                          .size_ = size,
                          .offset_ = -1};
 
-    return wait_for(&op, "write");
+    return transfer(&op, "write");
 }
 
 static ssize_t vector(int kind, int fd, const struct iovec *iov, int count, const char *what)
@@ -78,7 +89,7 @@ static ssize_t vector(int kind, int fd, const struct iovec *iov, int count, cons
                          .size_ = (size_t)count,
                          .offset_ = -1};
 
-    return count < 0 || count > IOV_MAX ? -EINVAL : wait_for(&op, what);
+    return count < 0 || count > IOV_MAX ? -EINVAL : transfer(&op, what);
 }
 
 ssize_t coil_readv(int fd, const struct iovec *iov, int count)

@@ -315,6 +315,9 @@ static void shut(struct coil_stream *stream)
     coil__list_remove(&stream->flusher.link);
     interrupt_op(stream->read_op);
     interrupt_op(stream->write_op);
+    if (stream->push_stop) {
+        *stream->push_stop = true;
+    }
     if (stream->is_sending) {
         coil__op_request_cancel(&stream->send_op);
     }

@@ -102,6 +102,7 @@ struct coil_stream {
     struct coil__list drainers; /* of coil__stream_wait: wait until less is queued */
     struct coil_op *read_op;    /* of the reader, while it waits */
     struct coil_op *write_op;   /* of the writer, while it sends from its own memory and waits */
+    atomic_bool *push_stop;     /* of the writer, while a thread sends for it; else NULL */
     struct coil_task *client;   /* server's: its owner_index is this stream's handle; or NULL */
 };
 
@@ -138,6 +139,16 @@ void coil__stream_drop_output(struct coil_stream *stream);
 void coil__stream_wake_writers(struct coil_stream *stream);
 /* Waits until at most `threshold` bytes are queued: 0, the stream's error, or a cancel's reason. */
 int coil__stream_wait_queued(struct coil_stream *stream, struct coil_task *self, size_t threshold);
+/* Why nothing can be written any more: closed, or the error of an earlier write. 0: it can. */
+int coil__stream_state_error(const struct coil_stream *stream);
+/* Nothing is sent any more; the next call that writes returns error. */
+void coil__stream_fail(struct coil_stream *stream, int error);
+/* The turn to write: bytes of others go before it was taken or after it was given. */
+int coil__stream_take_turn(struct coil_stream *stream, struct coil_task *self);
+void coil__stream_give_turn(struct coil_stream *stream);
+/* With the turn: accepts all of it, or less when an error came after a part. */
+ssize_t coil__stream_write_all(struct coil_stream *stream, struct coil_task *self, const char *data,
+                               size_t size);
 bool coil__stream_is_in_hot(const struct coil_stream *stream, const void *data);
 
 #endif

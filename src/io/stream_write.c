@@ -138,7 +138,7 @@ void coil__stream_drop_output(struct coil_stream *stream)
 /* --- sending --- */
 
 /* The peer must not wait for the rest: it gets the end of the stream instead. Reading goes on. */
-static void fail(struct coil_stream *stream, int error)
+void coil__stream_fail(struct coil_stream *stream, int error)
 {
     struct coil__backend *backend = stream->loop->backend;
 
@@ -164,7 +164,7 @@ static void send_eof(struct coil_stream *stream)
     stream->is_shut_down = true;
     rc = backend->net->shutdown(backend, stream->fd, SHUT_WR);
     if (rc < 0) {
-        fail(stream, rc == -ENOTCONN ? -EPIPE : rc); /* the peer is gone */
+        coil__stream_fail(stream, rc == -ENOTCONN ? -EPIPE : rc); /* the peer is gone */
     }
 }
 
@@ -213,7 +213,7 @@ static void on_sent(struct coil_op *op)
     if (count >= 0) {
         dequeue(stream, (size_t)count);
     } else if (!stream->is_closing) {
-        fail(stream, (int)count);
+        coil__stream_fail(stream, (int)count);
     }
     if (stream->queued > 0 && !stream->is_closing) {
         mark_dirty(stream);
@@ -253,7 +253,7 @@ static void flush(struct coil__outgoing *outgoing)
         return;
     }
     if (count < 0) {
-        fail(stream, (int)count);
+        coil__stream_fail(stream, (int)count);
     } else {
         dequeue(stream, (size_t)count);
         if (stream->queued > 0) {
@@ -324,31 +324,31 @@ static int wait_in(struct coil__list *list, struct coil_task *self, size_t thres
     return w.is_done ? 0 : coil__cancel_error(self);
 }
 
-static int state_error(const struct coil_stream *stream)
+int coil__stream_state_error(const struct coil_stream *stream)
 {
     return stream->is_closing ? -COIL_ECLOSED : stream->write_error;
 }
 
 int coil__stream_wait_queued(struct coil_stream *stream, struct coil_task *self, size_t threshold)
 {
-    int rc = state_error(stream);
+    int rc = coil__stream_state_error(stream);
 
     while (rc == 0 && stream->queued > threshold) {
         /* A cancel that came while the task was being woken would interrupt nothing any more. */
         rc = self->cancel ? coil__cancel_error(self)
                           : wait_in(&stream->drainers, self, threshold, "stream drain");
-        rc = rc < 0 ? rc : state_error(stream);
+        rc = rc < 0 ? rc : coil__stream_state_error(stream);
     }
     return rc;
 }
 
-static int take_turn(struct coil_stream *stream, struct coil_task *self)
+int coil__stream_take_turn(struct coil_stream *stream, struct coil_task *self)
 {
     int rc = 0;
 
     if (stream->is_writing) {
         rc = wait_in(&stream->turns, self, 0, "stream write");
-        rc = rc < 0 ? rc : state_error(stream);
+        rc = rc < 0 ? rc : coil__stream_state_error(stream);
     }
     if (rc == 0) {
         stream->is_writing = true;
@@ -357,7 +357,7 @@ static int take_turn(struct coil_stream *stream, struct coil_task *self)
 }
 
 /* Hands the turn to the next one; it stays taken meanwhile, so nobody barges in. */
-static void give_turn(struct coil_stream *stream)
+void coil__stream_give_turn(struct coil_stream *stream)
 {
     if (coil__list_is_empty(&stream->turns)) {
         stream->is_writing = false;
@@ -405,7 +405,7 @@ static ssize_t send_direct(struct coil_stream *stream, struct coil_task *self, c
         }
     }
     if (count < 0 && count != -EAGAIN) {
-        fail(stream, (int)count);
+        coil__stream_fail(stream, (int)count);
     }
     return count == -EAGAIN ? 0 : count;
 }
@@ -437,14 +437,14 @@ static ssize_t write_some(struct coil_stream *stream, struct coil_task *self, co
     return coil__stream_wait_queued(stream, self, stream->low_water);
 }
 
-static ssize_t write_all(struct coil_stream *stream, struct coil_task *self, const char *data,
-                         size_t size)
+ssize_t coil__stream_write_all(struct coil_stream *stream, struct coil_task *self, const char *data,
+                               size_t size)
 {
     size_t done = 0;
     ssize_t rc = 0;
 
     while (done < size) {
-        rc = state_error(stream);
+        rc = coil__stream_state_error(stream);
         if (rc == 0 && self->cancel) {
             rc = coil__cancel_error(self);
         }
@@ -463,11 +463,11 @@ static ssize_t write_all(struct coil_stream *stream, struct coil_task *self, con
 static ssize_t write_in_turn(struct coil_stream *stream, struct coil_task *self, const char *data,
                              size_t size)
 {
-    ssize_t rc = take_turn(stream, self);
+    ssize_t rc = coil__stream_take_turn(stream, self);
 
     if (rc == 0) {
-        rc = write_all(stream, self, data, size);
-        give_turn(stream);
+        rc = coil__stream_write_all(stream, self, data, size);
+        coil__stream_give_turn(stream);
         coil__spend(self);
     }
     return rc;
@@ -500,7 +500,7 @@ ssize_t coil_stream_write(struct coil_stream *handle, const void *buf, size_t si
     if (rc < 0) {
         return rc;
     }
-    rc = stream->has_eof_queued ? -COIL_ECLOSED : state_error(stream);
+    rc = stream->has_eof_queued ? -COIL_ECLOSED : coil__stream_state_error(stream);
     if (rc == 0) {
         rc = COIL__UNLIKELY(stream->is_writing && size > 0 && coil__stream_is_in_hot(stream, buf))
                  ? write_lent_later(stream, self, buf, size)
@@ -519,7 +519,7 @@ static int wait_queued(struct coil_stream *handle, bool to_the_end)
     if (rc < 0) {
         return rc;
     }
-    rc = state_error(stream);
+    rc = coil__stream_state_error(stream);
     if (rc == 0 && (to_the_end || stream->queued > stream->high_water)) {
         rc = coil__stream_wait_queued(stream, self, to_the_end ? 0 : stream->low_water);
     }
@@ -546,12 +546,12 @@ int coil_stream_write_eof(struct coil_stream *handle)
     if (rc < 0) {
         return rc;
     }
-    rc = state_error(stream);
+    rc = coil__stream_state_error(stream);
     if (rc == 0 && !stream->has_eof_queued) {
         stream->has_eof_queued = true;
-        rc = take_turn(stream, self); /* writes that have begun go first */
+        rc = coil__stream_take_turn(stream, self); /* writes that have begun go first */
         if (rc == 0) {
-            give_turn(stream);
+            coil__stream_give_turn(stream);
             rc = coil__stream_wait_queued(stream, self, 0);
         }
     }

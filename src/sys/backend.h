@@ -47,11 +47,17 @@ enum coil__op_state {
  * begin with another one. Outside the range of MSG_* and of poll events. */
 #define COIL__EXPECT_WAIT 0x01000000
 
+/* The same for read and write: where the backend could only make the call in place, for as long as
+ * a disk takes, the result is COIL__IS_FILE instead and nothing was done. */
+#define COIL__NO_FILES 0x02000000
+#define COIL__IS_FILE (-0x02000000)
+
 struct coil__backend;
 
 struct coil__backend_class {
     const char *name;
-    bool batches_calls; /* submitting many is cheaper than a system call for each */
+    bool waits_for_files; /* reads and writes of files do not hold up the caller */
+    bool batches_calls;   /* submitting many is cheaper than a system call for each */
     /* Called once, before anything below but get_now, wake and close, by the thread that will use
      * the backend from then on. 0 or -errno. NULL: there is nothing to be done. */
     int (*start)(struct coil__backend *backend);

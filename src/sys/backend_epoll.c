@@ -201,10 +201,11 @@ static bool try_op(struct epoll *e, struct entry *entry, struct coil_op *op)
     return op->result != -EAGAIN;
 }
 
-/* Regular files: epoll does not take them, and their calls do not wait. */
+/* Regular files: epoll does not take them. Their calls wait for the disk, and for nobody else; who
+ * has a better place to wait has set COIL__NO_FILES. */
 static int do_at_once(struct epoll *e, struct coil_op *op)
 {
-    ssize_t result = coil__os_attempt(&e->base, op);
+    ssize_t result = op->flags_ & COIL__NO_FILES ? COIL__IS_FILE : coil__os_attempt(&e->base, op);
 
     if (result == -EAGAIN) {
         result = op->kind_ == COIL__OP_POLL ? 0 : coil__os_call(op);

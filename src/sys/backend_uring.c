@@ -514,6 +514,7 @@ static void uring_close(struct coil__backend *backend, bool in_forked_child)
 
 static const struct coil__backend_class uring_class = {
     .name = "uring",
+    .waits_for_files = true,
     .batches_calls = true,
     .submit = uring_submit,
     .cancel = uring_cancel,

@@ -13,6 +13,8 @@
 #include <coil/scope.h>
 #include <coil/task.h>
 
+#include <stdatomic.h>
+
 enum { COIL__TASK_NAME = 32 };
 
 enum coil__task_state {
@@ -187,6 +189,12 @@ static inline void coil__spend(struct coil_task *self)
 /* Starts `op` and waits for it; returns its result. On a cancel the operation is cancelled and
  * waited for; -ECANCELED from the operation becomes the reason of the cancel. */
 ssize_t coil__op_wait(struct coil_task *self, struct coil_op *op, const char *what);
+
+/* Runs fn(arg) in a thread of the loop's pool and waits for it, as coil_to_thread does. stop: NULL,
+ * or set when a cancel comes while fn runs, which may look at it and end early. Returns what fn
+ * returned; or why it did not run: the cancel's reason, -EAGAIN, -ENOMEM. */
+int coil__thread_wait(struct coil_task *self, int (*fn)(void *arg), void *arg, atomic_bool *stop,
+                      const char *what);
 
 /* Cancels one scope and everything inside it. error: -ECANCELED, -ETIMEDOUT, ... */
 void coil__scope_cancel(struct coil_scope *scope, int error, const struct coil_site *site,

@@ -31,6 +31,7 @@ struct thread_wait {
     int (*fn)(void *arg);
     void *arg;
     int rc;
+    atomic_bool *stop; /* tells fn of a cancel; or NULL */
 };
 
 static void run_job(struct coil__job *job)
@@ -48,8 +49,12 @@ static void job_done(struct coil__job *job)
 /* Taken back or not, the job comes back by itself. */
 static void interrupt_job(struct coil_task *task, struct coil__wait *wait)
 {
+    struct thread_wait *tw = COIL__CONTAINER(wait, struct thread_wait, wait);
+
     (void)task;
-    coil__pool_cancel(&COIL__CONTAINER(wait, struct thread_wait, wait)->job);
+    if (!coil__pool_cancel(&tw->job) && tw->stop) {
+        *tw->stop = true;
+    }
 }
 
 static unsigned default_threads(void)
@@ -59,36 +64,46 @@ static unsigned default_threads(void)
     return count < MAX_THREADS ? count : MAX_THREADS;
 }
 
-int coil_to_thread(int (*fn)(void *arg), void *arg)
+int coil__thread_wait(struct coil_task *self, int (*fn)(void *arg), void *arg, atomic_bool *stop,
+                      const char *what)
 {
     struct thread_wait tw = {
         .job = {.work = run_job, .done = job_done},
-        .wait = {.interrupt = interrupt_job, .what = "to_thread"},
+        .wait = {.interrupt = interrupt_job, .what = what},
+        .self = self,
         .fn = fn,
         .arg = arg,
+        .stop = stop,
     };
+    struct coil_loop *loop = self->loop;
     struct coil__pool *pool;
-    struct coil_loop *loop;
-    int rc = coil__begin(&tw.self);
+    int rc;
 
-    if (rc < 0) {
-        return rc;
+    if (self->cancel) {
+        return coil__cancel_error(self); /* cancelled since the call began */
     }
-    if (!fn) {
-        return -EINVAL;
-    }
-    loop = tw.self->loop;
     rc = coil__pool_get(loop, &loop->workers,
                         loop->max_threads ? loop->max_threads : default_threads(), &pool);
     rc = rc < 0 ? rc : coil__pool_submit(pool, &tw.job);
     if (rc < 0) {
         return rc;
     }
-    coil__suspend(tw.self, &tw.wait);
+    coil__suspend(self, &tw.wait);
     if (!tw.job.is_cancelled) {
         return tw.rc;
     }
-    return tw.self->cancel ? coil__cancel_error(tw.self) : -ECANCELED;
+    return self->cancel ? coil__cancel_error(self) : -ECANCELED;
+}
+
+int coil_to_thread(int (*fn)(void *arg), void *arg)
+{
+    struct coil_task *self;
+    int rc = coil__begin(&self);
+
+    if (rc < 0) {
+        return rc;
+    }
+    return fn ? coil__thread_wait(self, fn, arg, NULL, "to_thread") : -EINVAL;
 }
 
 /* --- into the loop --- */

@@ -43,6 +43,18 @@
     SYS(pwritev64v2, ssize_t, EIO, \
         (int a, const struct iovec *b, int c, off64_t d, int e), (a, b, c, d, e)) \
     SYS(fstat64, int, EIO, (int a, void *b), (a, b)) \
+    SYS(preadv64v2, ssize_t, EAGAIN, \
+        (int a, const struct iovec *b, int c, off64_t d, int e), (a, b, c, d, e)) \
+    SYS(fstatat64, int, EIO, (int a, const char *b, void *c, int d), (a, b, c, d)) \
+    SYS(lseek64, off64_t, EIO, (int a, off64_t b, int c), (a, b, c)) \
+    SYS(fsync, int, EIO, (int a), (a)) \
+    SYS(fdatasync, int, EIO, (int a), (a)) \
+    SYS(ftruncate64, int, EIO, (int a, off64_t b), (a, b)) \
+    SYS(renameat, int, EIO, (int a, const char *b, int c, const char *d), (a, b, c, d)) \
+    SYS(getdents64, ssize_t, EIO, (int a, void *b, size_t c), (a, b, c)) \
+    SYS(sendfile64, ssize_t, EIO, (int a, int b, off64_t *c, size_t d), (a, b, c, d)) \
+    SYS(inotify_init1, int, EMFILE, (int a), (a)) \
+    SYS(inotify_add_watch, int, ENOSPC, (int a, const char *b, uint32_t c), (a, b, c)) \
     SYS(getsockopt, int, ENOPROTOOPT, \
         (int a, int b, int c, void *d, socklen_t *e), (a, b, c, d, e)) \
     SYS(setsockopt, int, ENOPROTOOPT, \

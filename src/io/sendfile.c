@@ -1,0 +1,250 @@
+/* sendfile.c - a part of a file to a descriptor or a stream.
+ *
+ * sendfile(2) may wait for the disk, so it is called in a thread; and only where it does not wait
+ * for a peer as well: what does not fit ends that trip, and the task waits until there is room.
+ * Elsewhere (a blocking socket, a simulated one, what the system's call refuses) the bytes are read
+ * into a buffer, and count as sent when they are written, not when they are read.
+ */
+#include "base/memory.h"
+#include "io/file.h"
+#include "io/stream.h"
+
+#include <coil/fd.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+
+enum { PIECE = 64 * 1024, PUSH_PIECE = 256 * 1024 };
+
+/* What of the file is still to be sent, and who is told in the end. */
+struct part {
+    int fd;
+    int64_t start;   /* where the caller said */
+    int64_t offset;  /* of the next byte */
+    size_t left;     /* at most so many more */
+    int64_t *caller; /* its offset; NULL: the descriptor's position is moved */
+};
+
+static int begin(struct part *part, int fd, int64_t *offset, size_t count)
+{
+    int64_t start = offset ? *offset : coil__os_tell(fd);
+
+    if (start < 0) {
+        return offset ? -EINVAL : (int)start;
+    }
+    *part = (struct part){.fd = fd,
+                          .start = start,
+                          .offset = start,
+                          .left = count < SSIZE_MAX ? count : SSIZE_MAX,
+                          .caller = offset};
+    return 0;
+}
+
+/* Tells the caller how far it went. Returns the count, or rc when that is 0. */
+static ssize_t finish(struct part *part, ssize_t rc)
+{
+    if (part->offset == part->start) {
+        return rc < 0 ? rc : 0;
+    }
+    if (part->caller) {
+        *part->caller = part->offset;
+    } else {
+        coil__os_seek(part->fd, part->offset);
+    }
+    return (ssize_t)(part->offset - part->start);
+}
+
+static void advance(struct part *part, ssize_t count)
+{
+    part->offset += count;
+    part->left -= (size_t)count;
+}
+
+/* --- by the system's call --- */
+
+struct push_job {
+    struct part *part;
+    int out_fd;
+    atomic_bool stop;
+};
+
+static int run_push(void *arg)
+{
+    struct push_job *job = arg;
+    struct part *part = job->part;
+
+    while (part->left > 0) {
+        size_t size = part->left < PUSH_PIECE ? part->left : PUSH_PIECE;
+        int64_t offset = part->offset;
+        ssize_t rc =
+            job->stop ? -ECANCELED : coil__os_sendfile(job->out_fd, part->fd, &offset, size);
+
+        if (rc <= 0) {
+            return (int)rc;
+        }
+        advance(part, rc);
+    }
+    return 0;
+}
+
+/* Sends what there is room for. 0: all, or the file is at its end; -EAGAIN: there is no more room;
+ * -EINVAL: perhaps the other way can do it. place: shows meanwhile how to end it early. */
+static int push(struct coil_task *self, struct part *part, int out_fd, atomic_bool **place,
+                const char *what)
+{
+    struct push_job job = {.part = part, .out_fd = out_fd};
+    int rc;
+
+    *place = &job.stop;
+    rc = coil__thread_wait(self, run_push, &job, &job.stop, what);
+    *place = NULL;
+
+    if (rc == -ECANCELED && self->cancel) {
+        return coil__cancel_error(self);
+    }
+    return rc == -ENOSYS || rc == -EOPNOTSUPP ? -EINVAL : rc;
+}
+
+/* --- by reading and writing --- */
+
+static ssize_t read_piece(struct coil_task *self, const struct part *part, char *buf)
+{
+    struct coil_op op = {.kind_ = COIL__OP_READ,
+                         .fd_ = part->fd,
+                         .buf_ = buf,
+                         .size_ = part->left < PIECE ? part->left : PIECE,
+                         .offset_ = part->offset};
+
+    return self->cancel ? coil__cancel_error(self) : coil__file_transfer(self, &op, "sendfile");
+}
+
+/* Writes all of it, or less when an error comes after a part. */
+static ssize_t write_piece(int fd, const char *buf, size_t size)
+{
+    ssize_t rc = coil_send_all(fd, buf, size);
+    size_t done = 0;
+
+    if (rc != -ENOTSOCK) {
+        return rc;
+    }
+    while (done < size) {
+        rc = coil_write(fd, buf + done, size - done);
+        if (rc <= 0) {
+            break;
+        }
+        done += (size_t)rc;
+    }
+    return done > 0 ? (ssize_t)done : rc;
+}
+
+/* To the stream, whose turn to write this task has, or with NULL to out_fd. */
+static ssize_t copy(struct coil_task *self, struct part *part, struct coil_stream *stream,
+                    int out_fd)
+{
+    char *buf = coil__malloc(PIECE);
+    ssize_t rc = 1;
+
+    if (!buf) {
+        return -ENOMEM;
+    }
+    while (part->left > 0 && rc > 0) {
+        rc = read_piece(self, part, buf);
+        if (rc > 0) {
+            rc = stream ? coil__stream_write_all(stream, self, buf, (size_t)rc)
+                        : write_piece(out_fd, buf, (size_t)rc);
+        }
+        if (rc > 0) {
+            advance(part, rc);
+        }
+    }
+    coil__free(buf);
+    return rc;
+}
+
+/* --- to a descriptor --- */
+
+static ssize_t send_to_fd(struct coil_task *self, struct part *part, int out_fd)
+{
+    atomic_bool *stop;
+    ssize_t rc = -EINVAL;
+
+    if (coil__os_takes_sendfile(out_fd)) {
+        while ((rc = push(self, part, out_fd, &stop, "sendfile")) == -EAGAIN) {
+            rc = coil_poll(out_fd, POLLOUT);
+            if (rc < 0) {
+                return rc;
+            }
+        }
+    }
+    return rc == -EINVAL ? copy(self, part, NULL, out_fd) : rc;
+}
+
+ssize_t coil_sendfile(int out_fd, int in_fd, int64_t *offset, size_t count)
+{
+    struct coil_task *self;
+    struct part part;
+    int rc = coil__begin(&self);
+
+    rc = rc < 0 ? rc : begin(&part, in_fd, offset, count);
+    return rc < 0 ? rc : finish(&part, send_to_fd(self, &part, out_fd));
+}
+
+/* --- to a stream --- */
+
+static ssize_t push_to_stream(struct coil_task *self, struct part *part, struct coil_stream *stream)
+{
+    struct coil_op op;
+    ssize_t rc = coil__stream_wait_queued(stream, self, 0);
+
+    while (rc >= 0) {
+        int pushed = push(self, part, stream->fd, &stream->push_stop, "stream sendfile");
+
+        rc = coil__stream_state_error(stream); /* closed meanwhile? */
+        if (rc < 0 || pushed != -EAGAIN) {
+            return rc < 0 ? rc : pushed;
+        }
+        op = (struct coil_op){.kind_ = COIL__OP_POLL, .fd_ = stream->fd, .flags_ = POLLOUT};
+        rc = coil__stream_op_wait(stream, self, &op, &stream->write_op, "stream sendfile");
+    }
+    return rc;
+}
+
+static ssize_t send_to_stream(struct coil_task *self, struct part *part, struct coil_stream *stream)
+{
+    ssize_t rc = -EINVAL;
+
+    if (!stream->loop->backend->is_simulated) {
+        rc = push_to_stream(self, part, stream);
+    }
+    if (rc == -EINVAL) {
+        return copy(self, part, stream, -1);
+    }
+    if (rc == -EPIPE || rc == -ECONNRESET) {
+        coil__stream_fail(stream, (int)rc);
+    }
+    return rc;
+}
+
+ssize_t coil_stream_sendfile(struct coil_stream *handle, int in_fd, int64_t *offset, size_t count)
+{
+    struct coil_stream *stream;
+    struct coil_task *self;
+    struct part part;
+    ssize_t rc = coil__stream_enter(handle, &stream, &self);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = begin(&part, in_fd, offset, count);
+    if (rc == 0) {
+        rc = stream->has_eof_queued ? -COIL_ECLOSED : coil__stream_state_error(stream);
+    }
+    rc = rc < 0 ? rc : coil__stream_take_turn(stream, self);
+    if (rc == 0) {
+        rc = finish(&part, send_to_stream(self, &part, stream));
+        coil__stream_give_turn(stream);
+    }
+    coil__stream_leave(stream);
+    return rc;
+}

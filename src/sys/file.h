@@ -1,0 +1,68 @@
+/* file.h - the system calls on files, for the layers above. They may block for as long as the disk
+ * takes, and belong into a thread, unless it says otherwise. All return >= 0 or -errno, and begin
+ * anew after EINTR. */
+#ifndef COIL__SYS_FILE_H
+#define COIL__SYS_FILE_H
+
+#include "sys/backend.h"
+
+#include <coil/file.h>
+
+enum coil__file_call_kind {
+    COIL__FILE_OPEN,
+    COIL__FILE_FSYNC,
+    COIL__FILE_FDATASYNC,
+    COIL__FILE_FTRUNCATE,
+    COIL__FILE_STAT,
+    COIL__FILE_LSTAT,
+    COIL__FILE_FSTAT,
+    COIL__FILE_RENAME,
+    COIL__FILE_UNLINK,
+    COIL__FILE_MKDIR,
+    COIL__FILE_RMDIR,
+    COIL__FILE_SYMLINK,
+    COIL__FILE_READLINK,
+    COIL__FILE_LIST,  /* getdents64 */
+    COIL__FILE_WATCH, /* inotify_add_watch */
+};
+
+/* One call and what it takes; which fields, its kind says. */
+struct coil__file_call {
+    enum coil__file_call_kind kind;
+    int fd; /* for paths: the folder they start from; AT_FDCWD */
+    int flags;
+    unsigned mode;
+    const char *path;
+    const char *to; /* rename: the new name, from the same folder; symlink: the target */
+    struct stat *status;
+    char *buf;
+    size_t size; /* also the length of ftruncate */
+};
+
+ssize_t coil__os_file_call(const struct coil__file_call *call);
+
+/* A read of what is in memory; never waits. op: READ or READV. -EAGAIN: not all of it is there, or
+ * the call that may wait knows better. -ESPIPE. */
+ssize_t coil__os_read_cached(const struct coil_op *op);
+
+/* Whether the descriptor can be written to at a position, which io_uring would ignore where there
+ * is none. Never waits. 0, -ESPIPE, -EBADF. */
+int coil__os_check_position(const struct coil_op *op);
+
+/* sendfile(2), at *offset, which is moved on. */
+ssize_t coil__os_sendfile(int out_fd, int in_fd, int64_t *offset, size_t count);
+/* True when sendfile to it never waits for a peer: a file, or non-blocking. Does not block. */
+bool coil__os_takes_sendfile(int out_fd);
+
+/* The current position, and its change. Neither blocks. */
+int64_t coil__os_tell(int fd);
+int coil__os_seek(int fd, int64_t offset);
+
+int coil__os_close(int fd);
+/* Random bits for the name of a temporary file. Does not block. */
+uint64_t coil__os_random(void);
+
+/* One entry of what COIL__FILE_LIST has put into buf + at. Returns the place of the next one. */
+size_t coil__os_dir_entry(const char *buf, size_t at, struct coil_dir_entry *ret_entry);
+
+#endif
