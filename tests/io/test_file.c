@@ -439,6 +439,7 @@ ONE_THREAD_TEST(file_slow_disk_does_not_stall_a_socket)
     CHECK_INT(mkfifo(fifo.text, 0600), ==, 0);
     open_fds(fds);
     slow = coil_create_task(open_fifo, &fifo);
+    yield_times(2); /* the thread is its, before anybody else asks */
     queued = start(&job, STAT, -1);
     job.path = file;
     echoing = coil_create_task(echo, &fds[1]);
