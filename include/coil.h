@@ -37,5 +37,7 @@
 #include <coil/file_watch.h>
 #include <coil/stream.h>
 #include <coil/server.h>
+#include <coil/signal.h>
+#include <coil/process.h>
 
 #endif

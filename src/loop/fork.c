@@ -4,10 +4,12 @@
 #include "loop/loop.h"
 #include "sys/fork.h"
 #include "sys/interrupt.h"
+#include "sys/signals.h"
 
 static void in_child(void)
 {
     coil__interrupt_forget();
+    coil__signals_forget();
     for (struct coil_loop *loop = coil__thread.loops; loop; loop = loop->next_of_thread) {
         loop->is_forked = true;
     }

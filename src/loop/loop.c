@@ -79,6 +79,7 @@ static void init_fields(struct coil_loop *loop, const struct coil_loop_options *
     coil__list_init(&loop->outgoing);
     coil__list_init(&loop->user_ops);
     coil__list_init(&loop->done_ops);
+    coil__list_init(&loop->closers);
     loop->process = coil__fork_process();
     loop->stack_size = coil__stack_round(options->stack_size ? options->stack_size : DEFAULT_STACK);
     loop->max_threads = options->max_threads;
@@ -143,6 +144,21 @@ static void free_memory(struct coil_loop *loop, bool in_forked_child)
     coil__free(loop);
 }
 
+static void run_closers(struct coil_loop *loop, bool in_forked_child)
+{
+    struct coil__list *link;
+
+    while ((link = coil__list_pop_head(&loop->closers))) {
+        struct coil__closer *closer = COIL__CONTAINER(link, struct coil__closer, link);
+
+        if (in_forked_child) {
+            closer->forget(closer);
+        } else {
+            closer->end(closer);
+        }
+    }
+}
+
 int coil_loop_free(struct coil_loop *loop)
 {
     int rc;
@@ -173,6 +189,7 @@ int coil_loop_free(struct coil_loop *loop)
     }
     coil__pool_free(loop->workers);
     coil__pool_free(loop->resolvers);
+    run_closers(loop, false);
     coil__inbox_drain(loop);
     leave_thread(loop);
     free_memory(loop, false);
@@ -190,6 +207,7 @@ int coil_loop_free_after_fork(struct coil_loop *loop)
     if (loop->forget_io) {
         loop->forget_io(loop);
     }
+    run_closers(loop, true);
     coil__pool_free_after_fork(loop->workers);
     coil__pool_free_after_fork(loop->resolvers);
     free_memory(loop, true);

@@ -23,6 +23,15 @@
 
 struct coil__pool;
 
+/* What the end of a loop must see to, of a layer above. Neither may fail. */
+struct coil__closer {
+    struct coil__list link; /* in loop->closers, until it is called */
+    /* In coil_loop_free: no task and no operation is left. May push to the inbox, for the last
+     * time. */
+    void (*end)(struct coil__closer *closer);
+    void (*forget)(struct coil__closer *closer); /* in the copy that a forked child has */
+};
+
 struct coil_loop {
     struct coil__ready *current; /* a chain: the rest of this iteration */
     struct coil__queue ready;    /* for the next iteration */
@@ -76,12 +85,15 @@ struct coil_loop {
     struct coil__io *io;
     void (*end_io)(struct coil_loop *loop);    /* closes all streams, frees `io` */
     void (*forget_io)(struct coil_loop *loop); /* the same in the copy that a forked child has */
+    struct coil__list closers;                 /* of coil__closer: what else there is */
+    struct coil__signals *signals;             /* io/signal.c; NULL: never had a watch */
+    struct coil__processes *processes;         /* io/process.c; NULL: never had a child */
     /* Threads, made on first use (pool.c). */
     struct coil__pool *workers;
     struct coil__pool *resolvers;
     unsigned max_threads;
     unsigned max_resolvers;
-    unsigned external; /* jobs in threads that will come back through the inbox */
+    unsigned external; /* jobs in threads, and child processes, that will make themselves heard */
 };
 
 /* What the calling thread is doing: the only mutable state outside of loops. */
@@ -169,6 +181,13 @@ void coil__handle_release(struct coil_handle *handle);
 /* From any thread: has `ready` run in the next iteration. */
 void coil__inbox_push(struct coil_loop *loop, struct coil__ready *ready);
 void coil__inbox_drain(struct coil_loop *loop);
+
+/* Things that go on outside, in real time, keep a simulated clock from running ahead of them. */
+static inline void coil__loop_count_external(struct coil_loop *loop, int change)
+{
+    loop->external += (unsigned)change;
+    loop->backend->external = loop->external;
+}
 
 /* Once per process: has fork() noticed. 0 or -ENOMEM. */
 int coil__fork_watch(void);

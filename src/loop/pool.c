@@ -174,18 +174,11 @@ static void *run_worker(void *arg)
 
 /* --- in the loop's thread --- */
 
-/* Jobs that will come back keep a simulated clock from running ahead of them. */
-static void count_external(struct coil_loop *loop, int change)
-{
-    loop->external += (unsigned)change;
-    loop->backend->external = loop->external;
-}
-
 static void run_done(struct coil__ready *ready)
 {
     struct coil__job *job = COIL__CONTAINER(ready, struct coil__job, ready);
 
-    count_external(job->pool->loop, -1);
+    coil__loop_count_external(job->pool->loop, -1);
     job->pool = NULL;
     job->done(job);
 }
@@ -268,7 +261,7 @@ int coil__pool_submit(struct coil__pool *pool, struct coil__job *job)
         job->pool = NULL;
         return rc;
     }
-    count_external(pool->loop, 1);
+    coil__loop_count_external(pool->loop, 1);
     return 0;
 }
 
@@ -323,7 +316,7 @@ static void part_workers(struct coil__pool *pool, struct coil__list *to_join)
             worker->is_left_behind = true;
             pool->holders++;
             coil__os_thread_detach(&worker->thread);
-            count_external(pool->loop, -1);
+            coil__loop_count_external(pool->loop, -1);
         }
     }
     coil__list_splice_tail(to_join, &pool->workers);

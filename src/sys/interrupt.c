@@ -2,8 +2,13 @@
  *
  * A signal handler gets no argument, so where it reports to is process-wide: one loop at a time.
  * SA_RESETHAND makes the second SIGINT end the process even when the loop is stuck.
+ *
+ * A program that watches SIGINT (signals.c) has its handler over this one; then what is released
+ * here is what the other one would put back.
  */
 #include "sys/interrupt.h"
+
+#include "sys/signals.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -63,6 +68,8 @@ void coil__interrupt_release(void)
     struct sigaction action = {.sa_handler = SIG_DFL};
 
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
+    if (!coil__signal_replace_saved(SIGINT, on_sigint, SIG_DFL)) {
+        sigaction(SIGINT, &action, NULL);
+    }
     atomic_store(&current, NULL);
 }

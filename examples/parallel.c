@@ -1,0 +1,220 @@
+/* parallel.c - runs commands, some of them at a time, and shows what they say in their order.
+ *
+ *     parallel [-j N] [COMMAND...]        four at a time unless -j says otherwise
+ *     parallel < COMMANDS                 without commands: one a line from standard input
+ *
+ * Each command is given to a shell. What it says, errors included, is shown when it and all before
+ * it have ended; then a table of how they ended, on standard error. Exit status: 0 when all were
+ * successful, 1 when one was not. Ctrl-C ends all that run, with what they have started, and shows
+ * what there is.
+ */
+#include <coil.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum state { WAITS, RUNS, ENDED };
+
+struct job {
+    const char *command;
+    struct coil_process_output output;
+    int64_t took_ns;
+    int status; /* once it has ended: as of coil_process_wait, or an error */
+    enum state state;
+};
+
+/* One set of jobs; a task of each job's finds it here. */
+static struct {
+    struct job *jobs;
+    size_t count;
+    size_t limit;
+    size_t shown; /* jobs whose output was printed: always the first ones */
+    bool has_terminal;
+} all;
+
+static size_t count_of(enum state state)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < all.count; i++) {
+        count += all.jobs[i].state == state;
+    }
+    return count;
+}
+
+static void show_progress(void)
+{
+    if (all.has_terminal) {
+        fprintf(stderr, "\r%zu of %zu done, %zu running\033[K", count_of(ENDED), all.count,
+                count_of(RUNS));
+    }
+}
+
+static void hide_progress(void)
+{
+    if (all.has_terminal) {
+        fprintf(stderr, "\r\033[K");
+    }
+}
+
+/* Prints the output of a job that has ended. */
+static void show_output(struct job *job)
+{
+    if (job->output.size > 0) {
+        hide_progress();
+        fwrite(job->output.data, 1, job->output.size, stdout);
+        fflush(stdout);
+    }
+    coil_process_output_deinit(&job->output);
+}
+
+static void show_what_is_next(void)
+{
+    while (all.shown < all.count && all.jobs[all.shown].state == ENDED) {
+        show_output(&all.jobs[all.shown++]);
+    }
+    show_progress();
+}
+
+/* One job, in a task of its own. A session of its own makes a whole group of it, which is ended
+ * together, and keeps the terminal's Ctrl-C for this program alone. */
+static int run_job(void *arg)
+{
+    static const struct coil_process_options options = {
+        .in = COIL_PROCESS_NULL, .err = COIL_PROCESS_MERGE, .new_session = true};
+    struct job *job = arg;
+    const char *argv[] = {"/bin/sh", "-c", job->command, NULL};
+    int64_t start = coil_now();
+
+    job->state = RUNS;
+    show_progress();
+    job->status = coil_process_run(&options, argv, NULL, 0, &job->output, NULL);
+    job->took_ns = coil_now() - start;
+    job->state = ENDED;
+    show_what_is_next();
+    return 0; /* a command that fails does not keep the others from running */
+}
+
+static int amain(void *arg)
+{
+    (void)arg;
+    return coil_map(run_job, all.jobs, all.count, sizeof *all.jobs, all.limit);
+}
+
+/* --- the summary --- */
+
+static bool has_failed(const struct job *job)
+{
+    return job->state != ENDED || job->status != 0;
+}
+
+static void describe(const struct job *job, char *buf, size_t size)
+{
+    if (job->state != ENDED) {
+        snprintf(buf, size, "not run");
+    } else if (job->status == -ECANCELED) {
+        snprintf(buf, size, "ended");
+    } else if (job->status < 0) {
+        snprintf(buf, size, "%s", coil_errname(job->status));
+    } else if (job->status >= COIL_PROCESS_KILLED) {
+        const char *name = sigabbrev_np(job->status - COIL_PROCESS_KILLED);
+
+        snprintf(buf, size, "SIG%s", name ? name : "?");
+    } else {
+        snprintf(buf, size, "%d", job->status);
+    }
+}
+
+/* Returns how many have failed. */
+static size_t show_summary(int64_t took_ns)
+{
+    size_t failed = 0;
+    int64_t sum = 0;
+
+    hide_progress();
+    fprintf(stderr, "   status  seconds  command\n");
+    for (size_t i = 0; i < all.count; i++) {
+        const struct job *job = &all.jobs[i];
+        char status[32];
+
+        describe(job, status, sizeof status);
+        fprintf(stderr, "%9s %8.2f  %s\n", status, (double)job->took_ns / COIL_SEC, job->command);
+        failed += has_failed(job);
+        sum += job->took_ns;
+    }
+    fprintf(stderr, "%zu commands, %zu failed, %.2f s; one by one %.2f s\n", all.count, failed,
+            (double)took_ns / COIL_SEC, (double)sum / COIL_SEC);
+    return failed;
+}
+
+/* --- the commands --- */
+
+static bool add_job(const char *command)
+{
+    struct job *jobs = realloc(all.jobs, (all.count + 1) * sizeof *jobs);
+
+    if (!jobs) {
+        return false;
+    }
+    all.jobs = jobs;
+    all.jobs[all.count++] = (struct job){.command = command};
+    return true;
+}
+
+static bool read_jobs(void)
+{
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t length;
+    bool ok = true;
+
+    while (ok && (length = getline(&line, &size, stdin)) > 0) {
+        length -= line[length - 1] == '\n';
+        if (length > 0) {
+            char *command = strndup(line, (size_t)length);
+
+            ok = command && add_job(command);
+        }
+    }
+    free(line);
+    return ok;
+}
+
+int main(int argc, char **argv)
+{
+    int64_t start = coil_now();
+    bool ok = true;
+    char *end = NULL;
+    int option;
+    int rc;
+
+    all.limit = 4;
+    while ((option = getopt(argc, argv, "+j:")) == 'j') {
+        all.limit = strtoul(optarg, &end, 10);
+    }
+    if (option != -1 || all.limit < 1 || all.limit > 1000 || (end && *end)) {
+        fprintf(stderr, "usage: parallel [-j N] [COMMAND...]\n");
+        return 2;
+    }
+    for (int i = optind; i < argc && ok; i++) {
+        ok = add_job(argv[i]);
+    }
+    if (!ok || (optind == argc && !read_jobs())) {
+        fprintf(stderr, "parallel: no memory\n");
+        return 1;
+    }
+    all.has_terminal = isatty(STDERR_FILENO);
+    rc = all.count > 0 ? coil_run(amain, NULL) : 0;
+    for (; all.shown < all.count; all.shown++) { /* after Ctrl-C there may be gaps */
+        show_output(&all.jobs[all.shown]);
+    }
+    if (rc < 0 && rc != -EINTR) {
+        fprintf(stderr, "parallel: %s\n", coil_strerror(rc));
+        return 1;
+    }
+    return show_summary(coil_now() - start) > 0 || rc < 0;
+}
