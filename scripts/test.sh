@@ -11,7 +11,8 @@
 # ucontext   the portable context switch: tests of the layers that use it
 # aarch64    cross-built, on epoll and the simulated backend, under qemu-user
 # asan       AddressSanitizer and UndefinedBehaviorSanitizer
-# torture    each test of sys, loop, task and io with its n-th allocation and system call failing
+# torture    each test of sys, loop, task, sync and io with its n-th allocation and system call
+#            failing (some minutes)
 # tsan, valgrind
 exec </dev/null
 cd "$(dirname "$0")/.." || exit 2

@@ -13,9 +13,12 @@
  * fault. A run that fails a check has noticed the fault, which is fine; it must not crash or hang,
  * and if it ends normally it must have leaked nothing. As a failed check ends the process, the
  * leak check is reached only in runs whose checks all hold; `--torture-soft` lets a run that saw a
- * fault go on after a failed check (a crash or hang after that proves nothing and is forgiven) and
- * checks for leaks at the end, and torture() below is for work that was written to tolerate faults.
- * A test that arms faults itself, or calls torture(), is left out.
+ * fault go on after a failed check, and checks for leaks at the end. If it then waits for what the
+ * fault has kept from coming, a SIGINT cancels its first task; a crash or a hang after a failed
+ * check proves nothing and is forgiven (-v shows them). A hang without one is a hang: so a test
+ * looks at what it makes and calls, or bounds its waits (PATIENCE in in_task.h). torture() below is
+ * for work that was written to tolerate faults. A test that arms faults itself, or calls torture(),
+ * is left out.
  */
 #ifndef COIL_TESTS_FAULT_H
 #define COIL_TESTS_FAULT_H

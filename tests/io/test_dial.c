@@ -86,12 +86,17 @@ static uint16_t port_of(int fd)
     return address.size > 0 ? (uint16_t)coil_address_get_port(&address) : 0;
 }
 
-static int listen_at(const char *ip, uint16_t port)
+static int listen_with(const char *ip, uint16_t port, const struct coil_listen_options *options)
 {
     struct coil_address address;
 
     CHECK_OK(coil_address_from_ip(ip, port, &address));
-    return coil_listen_address(&address, NULL);
+    return coil_listen_address(&address, options);
+}
+
+static int listen_at(const char *ip, uint16_t port)
+{
+    return listen_with(ip, port, NULL);
 }
 
 /* A port that nobody listens on, on any 127.x.x.x. */
@@ -104,6 +109,34 @@ static uint16_t free_port(void)
     port = port_of(fd);
     CHECK_OK(coil_close(fd));
     return port;
+}
+
+/* The same port at all addresses; another one, if somebody else has it at one of them. */
+static void listen_at_all(const char *const *ips, int count,
+                          const struct coil_listen_options *options, int *ret_fds)
+{
+    for (int tries = 0; tries < 10; tries++) {
+        uint16_t port = 0;
+        int done = 0;
+
+        for (; done < count; done++) {
+            ret_fds[done] = listen_with(ips[done], port, options);
+            if (ret_fds[done] < 0) {
+                break;
+            }
+            port = port_of(ret_fds[0]);
+        }
+        if (done == count) {
+            return;
+        }
+        while (done > 0) {
+            CHECK_OK(coil_close(ret_fds[--done]));
+        }
+    }
+    CHECK_MSG(false, "no port is free at all addresses");
+    for (int i = 0; i < count; i++) {
+        ret_fds[i] = -1;
+    }
 }
 
 /* A listener that lets connects hang: its backlog is full. */
@@ -121,24 +154,28 @@ static int dial_short(const char *ip, uint16_t port)
     return fd;
 }
 
-static void open_black_hole(struct black_hole *hole, const char *ip, uint16_t port)
+static const struct coil_listen_options shortest = {.backlog = 1};
+
+/* Of a socket that listens there, with the shortest backlog. */
+static void make_black_hole(struct black_hole *hole, const char *ip, int listener)
 {
-    struct coil_listen_options options = {.backlog = 1};
-    struct coil_address address;
     int i = 1;
 
-    CHECK_OK(coil_address_from_ip(ip, port, &address));
-    hole->fds[0] = coil_listen_address(&address, &options);
-    CHECK_OK(hole->fds[0]);
-    port = port_of(hole->fds[0]);
+    CHECK_OK(listener);
+    hole->fds[0] = listener;
     for (; i < 7; i++) {
-        hole->fds[i] = dial_short(ip, port);
+        hole->fds[i] = dial_short(ip, port_of(listener));
         if (hole->fds[i] < 0) {
             break;
         }
     }
     CHECK_MSG(i < 7 && hole->fds[i] == -ETIMEDOUT, "a connect that should hang does not");
     hole->fds[i] = -1;
+}
+
+static void open_black_hole(struct black_hole *hole, const char *ip)
+{
+    make_black_hole(hole, ip, listen_with(ip, 0, &shortest));
 }
 
 static void close_black_hole(struct black_hole *hole)
@@ -381,15 +418,17 @@ TASK_TEST(dial_starts_the_next_attempt_after_the_delay)
 {
     struct coil_dial_attempt attempts[3];
     struct coil_dial_options options = {.ret_attempts = attempts, .max_attempts = 3};
+    const char *const ips[] = {"127.0.0.1", "127.0.0.2"};
     struct black_hole hole;
-    int listener = listen_at("127.0.0.2", 0);
-    uint16_t port = port_of(listener);
+    int listeners[2];
+    uint16_t port;
     int64_t began;
     int lowest;
     int client = -1;
 
-    CHECK_OK(listener);
-    open_black_hole(&hole, "127.0.0.1", port);
+    listen_at_all(ips, 2, &shortest, listeners);
+    port = port_of(listeners[1]);
+    make_black_hole(&hole, ips[0], listeners[0]);
     lowest = lowest_free();
     set_host("127.0.0.1", "127.0.0.2", "127.0.0.3", NULL);
     began = coil_now();
@@ -404,7 +443,7 @@ TASK_TEST(dial_starts_the_next_attempt_after_the_delay)
     CHECK_OK(coil_close(client));
     CHECK_INT(lowest_free(), ==, lowest);
     close_black_hole(&hole);
-    CHECK_OK(coil_close(listener));
+    CHECK_OK(coil_close(listeners[1]));
     return 0;
 }
 
@@ -456,30 +495,14 @@ TASK_TEST(dial_returns_the_first_error)
     return 0;
 }
 
-/* The same port at three addresses; another one, if somebody else has it at one of them. */
-static void listen_at_three(int ret_fds[3])
-{
-    for (int i = 0; i < 10; i++) {
-        ret_fds[0] = listen_at("127.0.0.1", 0);
-        ret_fds[1] = listen_at("127.0.0.2", port_of(ret_fds[0]));
-        ret_fds[2] = listen_at("127.0.0.3", port_of(ret_fds[0]));
-        if (ret_fds[0] >= 0 && ret_fds[1] >= 0 && ret_fds[2] >= 0) {
-            return;
-        }
-        for (int j = 0; j < 3; j++) {
-            coil_close(ret_fds[j]);
-        }
-    }
-    CHECK_MSG(false, "no port is free at three addresses");
-}
-
 TASK_TEST(dial_closes_those_that_lost)
 {
+    const char *const ips[] = {"127.0.0.1", "127.0.0.2", "127.0.0.3"};
     struct coil_dial_options options = {.delay_ns = 1};
     int listeners[3];
     int lowest;
 
-    listen_at_three(listeners);
+    listen_at_all(ips, 3, NULL, listeners);
     lowest = lowest_free();
     set_host("127.0.0.1", "127.0.0.2", "127.0.0.3", NULL);
     for (int i = 0; i < 50; i++) {
@@ -513,14 +536,18 @@ static int dial_host(void *arg)
 
 TASK_TEST(dial_cancel_closes_everything)
 {
+    const char *const ips[] = {"127.0.0.1", "127.0.0.2"};
     struct black_hole holes[2];
     struct coil_task *task;
+    int listeners[2];
     uint16_t port;
     int lowest;
 
-    open_black_hole(&holes[0], "127.0.0.1", 0);
-    port = port_of(holes[0].fds[0]);
-    open_black_hole(&holes[1], "127.0.0.2", port);
+    listen_at_all(ips, 2, &shortest, listeners);
+    port = port_of(listeners[0]);
+    for (int i = 0; i < 2; i++) {
+        make_black_hole(&holes[i], ips[i], listeners[i]);
+    }
     lowest = lowest_free();
     set_host("127.0.0.1", "127.0.0.2", NULL, NULL);
     for (int i = 0; i < 5; i += test_is_torture() ? 3 : 1) {
@@ -543,7 +570,7 @@ TASK_TEST(dial_deadline_covers_lookup_and_connect)
     int rc = 0;
 
     sem_init(&gate, 0, 0);
-    open_black_hole(&hole, "127.0.0.1", 0);
+    open_black_hole(&hole, "127.0.0.1");
     port = port_of(hole.fds[0]);
     lowest = lowest_free();
     coil_timeout(20 * COIL_MSEC) {
@@ -576,7 +603,7 @@ TASK_TEST(dial_deadline_that_has_passed)
     if (test_backend_is("sim")) {
         test_skip("no time passes while a task runs");
     }
-    open_black_hole(&hole, "127.0.0.1", 0);
+    open_black_hole(&hole, "127.0.0.1");
     port = port_of(hole.fds[0]);
     test_socket_pair(fds);
     for (int calls = FEWEST_CALLS; calls <= MOST_CALLS; calls += test_is_torture() ? 4 : 1) {

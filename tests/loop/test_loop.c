@@ -184,7 +184,7 @@ COIL_TEST(call_later_waits_for_its_time)
     struct letter letter = {.letter = 'a'};
     struct letter negative = {.letter = 'n'};
     struct coil_loop *loop = new_loop();
-    int64_t span = 2 * test_moment_ns();
+    int64_t span = 10 * test_moment_ns();
     int64_t start = coil_loop_now(loop);
 
     CHECK_OK(coil_call_later(loop, &letter.handle, span, write_letter, &letter));

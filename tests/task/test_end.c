@@ -184,7 +184,7 @@ static int stop_in_clean_up(void *arg)
     CHECK_OK(coil_loop_set_wait_hooks(loop, count_wait, NULL, arg));
     CHECK_OK(coil_loop_stop(loop));
     coil_shield {
-        CHECK_OK(coil_sleep(20 * COIL_MSEC));
+        CHECK_OK(coil_sleep(20 * test_moment_ns()));
     }
     return coil_loop_set_wait_hooks(loop, NULL, NULL, NULL);
 }
