@@ -108,6 +108,10 @@ TASK_TEST(datagram_multicast_errors)
     struct coil_datagram *datagram;
     struct coil_datagram *local = NULL;
 
+    if (test_is_emulated()) {
+        test_skip("the emulator has its own errors for these");
+    }
+
     need_datagrams();
     datagram = open_at("0.0.0.0:0", NULL);
     CHECK_ERR(coil_datagram_join(datagram, &group6, 0), -EAFNOSUPPORT);
