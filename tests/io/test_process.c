@@ -303,7 +303,7 @@ TASK_TEST(process_spawn_returns_the_error_of_exec)
     const char *good[] = {"true", NULL};
     const char *large[] = {"true", huge, NULL};
 
-    if (test_is_emulated()) {
+    if (test_is_emulated() || test_has_valgrind()) {
         test_skip("its vfork is a fork, which cannot tell what failed");
     }
 
@@ -347,7 +347,7 @@ TASK_TEST(process_misuse_is_an_error)
     struct coil_process_options bad_fd = {.in = COIL_PROCESS_FD, .in_fd = -1};
     struct coil_process_options closed_fd = {.in = COIL_PROCESS_FD, .in_fd = 987};
 
-    if (test_is_emulated()) {
+    if (test_is_emulated() || test_has_valgrind()) {
         test_skip("its vfork is a fork, which cannot tell what failed");
     }
 
