@@ -65,6 +65,7 @@ static void use_group(const char *here, const char *group_text)
     struct coil_address address = {.size = 0};
     struct coil_datagram *one = NULL;
     struct coil_datagram *two = NULL;
+    ssize_t sent;
 
     if (coil_datagram_open(&any, NULL, &options, &one) < 0 ||
         coil_datagram_join(one, &group, loopback) < 0) {
@@ -79,7 +80,9 @@ static void use_group(const char *here, const char *group_text)
     CHECK_OK(coil_datagram_set_multicast_interface(one, loopback));
     CHECK_OK(coil_datagram_set_multicast_ttl(one, 0));
     CHECK_OK(coil_datagram_set_multicast_loop(one, true));
-    if (coil_datagram_send_to(one, "all", 3, &group) != -ENETUNREACH) { /* no such route here */
+    sent = coil_datagram_send_to(one, "all", 3, &group);
+    if (sent != -ENETUNREACH) { /* no such route here */
+        CHECK_INT(sent, ==, 3);
         expect(one, "all");
         expect(two, "all");
     }
