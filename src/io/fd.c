@@ -11,6 +11,9 @@
 #include <errno.h>
 #include <limits.h>
 
+/* Between two looks at a full unix socket that gives no sign. */
+#define FULL_PAUSE (1 * COIL_MSEC)
+
 static ssize_t wait_for(struct coil_op *op, const char *what)
 {
     struct coil_task *self;
@@ -36,6 +39,23 @@ static ssize_t transfer(struct coil_op *op, const char *what)
                                                : rc;
 }
 
+static bool is_send(const struct coil_op *op)
+{
+    return op->kind_ == COIL__OP_SEND || op->kind_ == COIL__OP_SENDMSG;
+}
+
+/* Sends as soon as a look finds room. */
+static ssize_t send_blindly(struct coil_task *self, struct coil_op *op)
+{
+    ssize_t rc;
+
+    do {
+        rc = coil_sleep(FULL_PAUSE);
+        rc = rc < 0 ? rc : self->loop->backend->net->attempt(self->loop->backend, op);
+    } while (rc == -EAGAIN);
+    return rc;
+}
+
 static ssize_t try_then_wait(struct coil_op *op, const char *what)
 {
     struct coil_task *self;
@@ -49,6 +69,10 @@ static ssize_t try_then_wait(struct coil_op *op, const char *what)
     }
     rc = self->loop->backend->net->attempt(self->loop->backend, op);
     if (rc == -EAGAIN && (op->kind_ == COIL__OP_POLL || !(op->flags_ & MSG_DONTWAIT))) {
+        if (coil__op_is_blind(op)) {
+            return send_blindly(self, op);
+        }
+        op->flags_ |= is_send(op) ? MSG_DONTWAIT : 0; /* whole: see backend.h */
         return coil__op_wait(self, op, what);
     }
     coil__spend(self);

@@ -69,7 +69,7 @@ void coil_op_recv(struct coil_op *op, int fd, void *buf, size_t size, int flags)
 void coil_op_send(struct coil_op *op, int fd, const void *buf, size_t size, int flags)
 {
     prepare(op, COIL__OP_SEND, fd, (void *)(uintptr_t)buf, size);
-    set_flags(op, flags);
+    set_flags(op, flags | MSG_DONTWAIT); /* whole: see sys/backend.h */
 }
 
 void coil_op_recvmsg(struct coil_op *op, int fd, struct msghdr *msg, int flags)
@@ -81,7 +81,7 @@ void coil_op_recvmsg(struct coil_op *op, int fd, struct msghdr *msg, int flags)
 void coil_op_sendmsg(struct coil_op *op, int fd, const struct msghdr *msg, int flags)
 {
     prepare(op, COIL__OP_SENDMSG, fd, (void *)(uintptr_t)msg, 0);
-    set_flags(op, flags);
+    set_flags(op, flags | MSG_DONTWAIT); /* whole: see sys/backend.h */
 }
 
 void coil_op_accept(struct coil_op *op, int fd, struct sockaddr *addr, socklen_t *addr_size,

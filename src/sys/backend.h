@@ -8,6 +8,9 @@
  * Contract, the same for all:
  *   - submit: 0, the operation will be completed later, from wait; 1, it is done at once with its
  *     result in op->result and no callback; or a negative error, and it was not started.
+ *     A send of what must go out whole has MSG_DONTWAIT in its flags: the backend waits for room
+ *     all the same, but never has the kernel try again by itself, which may have taken the bytes
+ *     out of its copy of the vector at its first try, and would then send an empty message.
  *   - cancel: the operation will still be completed, with its result or with -ECANCELED, from
  *     wait. May be called again; the second call does nothing.
  *   - wait: sends what was submitted, waits for at most timeout_ns (0: does not wait; negative is
@@ -141,6 +144,16 @@ int coil__sim_open(const struct coil__backend_config *config, struct coil__backe
 
 /* Ends an operation: sets the result, makes it idle, calls its callback. Called by backends. */
 void coil__op_complete(struct coil_op *op, ssize_t result);
+
+/* A message to a unix socket that the sender is not connected to: nothing tells when that has room
+ * again (poll looks at the sender's own side only). Who waits for it looks again and again. */
+static inline bool coil__op_is_blind(const struct coil_op *op)
+{
+    const struct msghdr *msg = (const struct msghdr *)op->buf_;
+
+    return op->kind_ == COIL__OP_SENDMSG && msg->msg_name &&
+           ((const struct sockaddr *)msg->msg_name)->sa_family == AF_UNIX;
+}
 
 /* Adds one to an eventfd: the wake of all backends. A full counter is awake already; any other
  * failure is tried again a few times, because a wake that gets lost is a hang. */

@@ -7,9 +7,11 @@
  *
  * Invariants:
  *   - an operation in state PENDING or CANCELLING has exactly one entry or poll in the kernel;
- *   - one in state QUEUED stands in `backlog`: the submission queue was full;
+ *   - one in state QUEUED stands in `backlog`: the submission queue was full. Whoever makes room in
+ *     that queue fills it from there first, so that nobody overtakes;
  *   - where the kernel answers -EAGAIN (a descriptor with O_NONBLOCK that has no poll of its
- *     own), a poll takes the operation's place and the operation is then issued again;
+ *     own, a send with MSG_DONTWAIT), a poll takes the operation's place and the operation is then
+ *     issued again;
  *   - cancels that found no room stand in `cancels`, and go out before the next wait.
  */
 #include "base/check.h"
@@ -63,18 +65,6 @@ static struct coil_op *op_of(struct coil__list *link)
     return COIL__CONTAINER(link, struct coil_op, link_);
 }
 
-/* NULL when the queue is full and the kernel takes nothing now (its completion queue is full). */
-static struct io_uring_sqe *get_sqe(struct uring *u)
-{
-    struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
-
-    if (COIL__UNLIKELY(!sqe)) {
-        io_uring_submit(&u->ring);
-        sqe = io_uring_get_sqe(&u->ring);
-    }
-    return sqe;
-}
-
 static void prepare_recv(struct io_uring_sqe *sqe, const struct coil_op *op)
 {
     io_uring_prep_recv(sqe, op->fd_, op->buf_, op->size_, op->flags_ & ~COIL__EXPECT_WAIT);
@@ -124,18 +114,54 @@ static void prepare(struct io_uring_sqe *sqe, const struct coil_op *op)
     }
 }
 
+static void enter_in(struct io_uring_sqe *sqe, struct coil_op *op)
+{
+    prepare(sqe, op);
+    io_uring_sqe_set_data64(sqe, (uintptr_t)op);
+    op->state_ = COIL__OP_PENDING;
+}
+
+/* As far as there is room. */
+static void flush_backlog(struct uring *u)
+{
+    while (!coil__list_is_empty(&u->backlog)) {
+        struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+
+        if (!sqe) {
+            return;
+        }
+        enter_in(sqe, op_of(coil__list_pop_head(&u->backlog)));
+    }
+}
+
+/* NULL when the queue is full and the kernel takes nothing now (its completion queue is full). */
+static struct io_uring_sqe *get_sqe(struct uring *u)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+
+    if (COIL__UNLIKELY(!sqe)) {
+        io_uring_submit(&u->ring);
+        flush_backlog(u);
+        sqe = io_uring_get_sqe(&u->ring);
+    }
+    return sqe;
+}
+
+static void queue_up(struct uring *u, struct coil_op *op)
+{
+    op->state_ = COIL__OP_QUEUED;
+    coil__list_push_tail(&u->backlog, &op->link_);
+}
+
 static void issue(struct uring *u, struct coil_op *op)
 {
     struct io_uring_sqe *sqe = get_sqe(u);
 
     if (COIL__UNLIKELY(!sqe)) {
-        op->state_ = COIL__OP_QUEUED;
-        coil__list_push_tail(&u->backlog, &op->link_);
+        queue_up(u, op);
         return;
     }
-    prepare(sqe, op);
-    io_uring_sqe_set_data64(sqe, (uintptr_t)op);
-    op->state_ = COIL__OP_PENDING;
+    enter_in(sqe, op);
 }
 
 static int uring_submit(struct coil__backend *backend, struct coil_op *op)
@@ -184,20 +210,24 @@ static void uring_cancel(struct coil__backend *backend, struct coil_op *op)
     coil__list_push_tail(&u->cancels, &op->link_);
 }
 
-/* The kernel would not wait for this descriptor by itself: poll it, then issue again. */
+/* The kernel does not wait for this descriptor by itself: poll it, then issue again. */
 static void poll_in_place(struct uring *u, struct coil_op *op)
 {
+    static const struct __kernel_timespec pause = {.tv_nsec = COIL_MSEC};
     bool is_write = op->kind_ == COIL__OP_WRITE || op->kind_ == COIL__OP_WRITEV ||
                     op->kind_ == COIL__OP_SEND || op->kind_ == COIL__OP_SENDMSG ||
                     op->kind_ == COIL__OP_CONNECT;
     struct io_uring_sqe *sqe = get_sqe(u);
 
     if (!sqe) {
-        op->state_ = COIL__OP_QUEUED;
-        coil__list_push_tail(&u->backlog, &op->link_);
+        queue_up(u, op);
         return;
     }
-    io_uring_prep_poll_add(sqe, op->fd_, is_write ? POLLOUT : POLLIN);
+    if (coil__op_is_blind(op)) {
+        io_uring_prep_timeout(sqe, (struct __kernel_timespec *)(uintptr_t)&pause, 0, 0);
+    } else {
+        io_uring_prep_poll_add(sqe, op->fd_, is_write ? POLLOUT : POLLIN);
+    }
     io_uring_sqe_set_data64(sqe, (uintptr_t)op | POLL_TAKES_PLACE);
 }
 
@@ -246,7 +276,7 @@ static void complete(struct uring *u, uint64_t data, int res)
     bool was_poll = data & POLL_TAKES_PLACE;
 
     if (op->state_ != COIL__OP_CANCELLING) {
-        if (was_poll && res >= 0) {
+        if (was_poll && (res >= 0 || res == -ETIME)) {
             issue(u, op);
             return;
         }
@@ -319,10 +349,7 @@ static void flush_queues(struct uring *u)
             coil__list_push_tail(&u->cancels, link);
         }
     }
-    coil__list_splice_tail(&list, &u->backlog);
-    while ((link = coil__list_pop_head(&list))) {
-        issue(u, op_of(link));
-    }
+    flush_backlog(u);
 }
 
 static bool has_queued(const struct uring *u)
@@ -383,6 +410,7 @@ static int uring_wait(struct coil__backend *backend, int64_t timeout_ns)
 
         rc = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, &ts, NULL);
     }
+    flush_backlog(u); /* before anybody submits more */
     harvest(u);
     if (rc == -ETIME || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY) {
         rc = 0; /* the last two: the kernel is short of room, and takes the rest next time */

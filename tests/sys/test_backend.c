@@ -469,6 +469,45 @@ BACKEND_TEST(many_operations_are_cancelled)
     close(fds[1]);
 }
 
+/* What found no room goes first when there is some again. */
+BACKEND_TEST(full_queue_keeps_the_order)
+{
+    static struct work works[1030];
+    const int many = sizeof works / sizeof *works;
+    const int first = 1024; /* so many find room */
+    char text[8] = "";
+    int fds[2];
+
+    memset(works, 0, sizeof works);
+    test_socket_pair(fds);
+    fault_syscall_named("io_uring_submit", 1, EBUSY);
+    for (int i = 0; i < many; i++) {
+        works[i].byte = (char)('a' + (i - first));
+        if (i < first) {
+            coil_op_recv(&works[i].op, fds[0], &works[i].byte, 1, 0);
+        } else {
+            coil_op_send(&works[i].op, fds[0], &works[i].byte, 1, 0);
+        }
+        start(b, &works[i]);
+    }
+    fault_off();
+    for (int i = first; i < many; i++) {
+        wait_for(b, &works[i]);
+        CHECK_INT(works[i].op.result, ==, 1);
+    }
+    CHECK_INT(recv(fds[1], text, sizeof text, 0), ==, many - first);
+    CHECK_STR(text, "abcdef");
+    for (int i = 0; i < first; i++) {
+        cancel(b, &works[i]);
+    }
+    for (int i = 0; i < first; i++) {
+        wait_for(b, &works[i]);
+        CHECK_ERR(works[i].op.result, -ECANCELED);
+    }
+    close(fds[0]);
+    close(fds[1]);
+}
+
 /* The kernel takes nothing just now: what finds no room waits inside the backend. */
 BACKEND_TEST(full_queue_is_no_error)
 {
