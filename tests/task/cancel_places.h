@@ -1,5 +1,6 @@
 /* Where a task can stand when it is cancelled: rows 2 to 25 and 61 to 68 of docs/cancellation.md,
- * each a function that goes there and returns what the call returned. See test_cancel.c. */
+ * each a function that goes there and returns what the call returned. See test_cancel.c, and
+ * cancel_places_io.h for the rows after those. */
 #ifndef COIL_TESTS_CANCEL_PLACES_H
 #define COIL_TESTS_CANCEL_PLACES_H
 
@@ -37,7 +38,8 @@ static struct trial trial;
 struct place {
     int row;
     int (*go)(struct trial *t);
-    int gives; /* what the call returns in spite of all; -1: the reason */
+    int gives;    /* what the call returns in spite of all; -1: the reason */
+    bool is_real; /* the simulated backend cannot go there */
 };
 
 struct cause {
@@ -555,24 +557,5 @@ static int in_shield(struct trial *t)
     }
     return 0;
 }
-
-static const struct place places[] = {
-    {2, in_yield, -1},          {4, in_sleep, -1},
-    {5, in_await, -1},          {6, in_shared_await, -1},
-    {7, in_shielded_await, -1}, {8, in_await_of_a_stubborn_task, RESULT},
-    {9, in_gather, -1},         {10, in_wait, -1},
-    {11, in_wait_for, -1},      {12, in_as_completed, -1},
-    {13, in_group_close, -1},   {14, in_group_body, -1},
-    {15, in_group_start, -1},   {16, in_map, -1},
-    {17, in_race, -1},          {18, in_channel_recv, -1},
-    {19, in_channel_send, -1},  {20, in_event_wait, -1},
-    {21, in_future_wait, -1},   {22, in_recv, -1},
-    {23, in_thread, RESULT},    {24, in_the_queue_for_a_thread, -1},
-    {25, in_shield, 0},         {61, in_lock, -1},
-    {62, in_semaphore, -1},     {63, in_condition, -1},
-    {64, in_barrier, -1},       {65, in_queue_get, -1},
-    {66, in_queue_put, -1},     {67, in_queue_join, -1},
-    {68, in_select, -1},
-};
 
 #endif
