@@ -17,7 +17,8 @@ enum coil_wait_until {
 COIL_BEGIN_DECLS
 
 /* Waits for all tasks, at once. tasks: count handles, all consumed, also on failure; the same one
- * may stand there twice; NULL counts as one that ended with -ENOMEM. count 0 returns 0.
+ * may stand there twice; NULL counts as one that ended with -ENOMEM. count 0 returns 0, one above
+ * INT_MAX -EINVAL.
  * ret_results NULL: 0 when all ended well, else the first error as soon as it happens; the others
  * run on, detached, and their errors are not reported. ret_results: room for count results, in the
  * order of tasks; waits for all of them and returns 0.

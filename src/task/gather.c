@@ -1,14 +1,17 @@
 /* gather.c - waiting for all of many tasks.
  *
  * The gather owns its tasks: each tells it of its end, and nothing is allocated. A handle that
- * stands there twice is one task: its later places are answered from its first. When an error ends
- * the wait early, the tasks that still run are detached, quietly.
+ * stands there twice is one task: its later places are answered with its first. While the task runs
+ * they are a ring in the caller's results: each of its places holds the number of another one, and
+ * that of the first place is enough to find them all. When an error ends the wait early, the tasks
+ * that still run are detached, quietly.
  */
 #include "task/task.h"
 
 #include <coil/gather.h>
 
 #include <errno.h>
+#include <limits.h>
 
 struct gather {
     struct coil__owner owner;
@@ -20,7 +23,6 @@ struct gather {
     int first_error;
     bool is_cancelled; /* its tasks were asked to end, and are waited for */
     bool is_starting;  /* the tasks are being collected: nothing to wake yet */
-    bool has_duplicates;
 };
 
 static bool is_over(const struct gather *g)
@@ -35,14 +37,28 @@ static void wake(struct gather *g)
     }
 }
 
-static void record(struct gather *g, size_t index, int rc)
+static void note_error(struct gather *g, int rc)
 {
     if (rc < 0 && g->first_error == 0) {
         g->first_error = rc;
     }
-    if (g->results) {
-        g->results[index] = rc;
+}
+
+/* The result of a task, for all its places. */
+static void record(struct gather *g, size_t first, int rc)
+{
+    size_t at = first;
+
+    note_error(g, rc);
+    if (!g->results) {
+        return;
     }
+    do {
+        size_t next = (size_t)g->results[at];
+
+        g->results[at] = rc;
+        at = next;
+    } while (COIL__UNLIKELY(at != first));
 }
 
 static void child_done(struct coil__owner *owner, struct coil_task *task)
@@ -73,19 +89,30 @@ static void interrupt(struct coil_task *task, struct coil__wait *wait)
     cancel_children(COIL__CONTAINER(wait, struct gather, wait));
 }
 
-/* The first place at which this handle stands. */
-static size_t find_first(struct coil_task *const *tasks, size_t index)
+/* True for a handle that the gather took over at an earlier place: it is stale by now, but what was
+ * noted in the task then is still there. (In the memory of another task, or of one that an earlier
+ * gather had, that place holds another handle, or is none.) */
+static bool stands_before(const struct gather *g, struct coil_task *const *tasks, size_t index,
+                          const struct coil_task *task)
 {
-    size_t first = 0;
-
-    while (tasks[first] != tasks[index]) {
-        first++;
-    }
-    return first;
+    return task->owner == &g->owner && task->owner_index < index &&
+           tasks[task->owner_index] == tasks[index];
 }
 
-/* Hands the task over to the gather. A handle that is ours, or stale because it had ended and was
- * consumed at its first place, is a duplicate. */
+/* One more place of a task that runs, or has ended already. */
+static void add_place(struct gather *g, size_t index, const struct coil_task *task)
+{
+    size_t first = task->owner_index;
+
+    if (g->results) {
+        bool is_running = coil__list_is_linked(&task->owner_link);
+
+        g->results[index] = g->results[first];
+        g->results[first] = is_running ? (int)index : g->results[first];
+    }
+}
+
+/* Hands the task over to the gather. 0, or why it cannot be had. */
 static int take_over(struct gather *g, struct coil_task *const *tasks, size_t index)
 {
     struct coil_task *task;
@@ -94,8 +121,8 @@ static int take_over(struct gather *g, struct coil_task *const *tasks, size_t in
     if (tasks[index] == coil__task_handle(g->self)) {
         return -EDEADLK;
     }
-    if (rc == -COIL_ESTALE && find_first(tasks, index) != index) {
-        g->has_duplicates = true;
+    if (rc == -COIL_ESTALE && stands_before(g, tasks, index, task)) {
+        add_place(g, index, task);
         return 0;
     }
     if (rc == 0 && task->loop != g->self->loop) {
@@ -105,6 +132,9 @@ static int take_over(struct gather *g, struct coil_task *const *tasks, size_t in
         return rc;
     }
     g->left++;
+    if (g->results) {
+        g->results[index] = (int)index;
+    }
     coil__list_push_tail(&g->running, &task->owner_link); /* out again at once if it has ended */
     return coil__task_adopt(tasks[index], &g->owner, index);
 }
@@ -115,15 +145,11 @@ static void collect(struct gather *g, struct coil_task *const *tasks, size_t cou
         int rc = take_over(g, tasks, i);
 
         if (rc < 0) {
-            record(g, i, rc);
+            note_error(g, rc);
+            if (g->results) {
+                g->results[i] = rc;
+            }
         }
-    }
-}
-
-static void answer_duplicates(struct coil_task *const *tasks, size_t count, int *results)
-{
-    for (size_t i = 0; i < count; i++) {
-        results[i] = results[find_first(tasks, i)];
     }
 }
 
@@ -153,7 +179,7 @@ int coil_gather(struct coil_task *const *tasks, size_t count, int *ret_results)
     if (!self) {
         return coil__no_task();
     }
-    if (!tasks && count > 0) {
+    if ((!tasks && count > 0) || count > INT_MAX) {
         return -EINVAL;
     }
     coil__list_init(&g.running);
@@ -166,9 +192,6 @@ int coil_gather(struct coil_task *const *tasks, size_t count, int *ret_results)
         coil__suspend(self, &g.wait);
     }
     give_up_running(&g);
-    if (ret_results && g.has_duplicates) {
-        answer_duplicates(tasks, count, ret_results);
-    }
     if (g.is_cancelled) {
         return coil__cancel_error(self);
     }

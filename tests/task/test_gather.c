@@ -111,6 +111,61 @@ TASK_TEST(gather_takes_duplicates)
     return 0;
 }
 
+/* Of many that stand there many times; time would show if each was looked for. */
+TASK_TEST(gather_takes_many_duplicates)
+{
+    enum { MANY = 1000000, ENDED = 10000 };
+    int64_t span = COIL_MSEC;
+    size_t count = test_is_torture() || test_has_valgrind() ? 1000 : MANY;
+    size_t unique = test_is_torture() || test_has_valgrind() ? 10 : 2 * ENDED;
+    struct coil_task **tasks = malloc(count * sizeof *tasks);
+    int *results = malloc(count * sizeof *results);
+
+    if (test_made(tasks) && test_made(results)) {
+        for (size_t i = 0; i < unique; i++) {
+            tasks[i] = i < unique / 2 ? returning(&(int){5}) : coil_create_task(task_sleep, &span);
+        }
+        yield_times(1);
+        for (size_t i = unique; i < count; i++) {
+            tasks[i] = tasks[i % 2 ? unique - 1 - i % 5 : unique / 2 - 1 - i % 5];
+        }
+        CHECK_OK(coil_gather(tasks, count, results));
+        for (size_t i = 0; i < count && !test_has_noticed(); i++) {
+            bool has_ended = i < unique ? i < unique / 2 : i % 2 == 0;
+
+            CHECK_INT(results[i], ==, has_ended ? 5 : 0);
+        }
+    }
+    free(tasks);
+    free(results);
+    return 0;
+}
+
+TASK_TEST(gather_takes_duplicates_that_fail)
+{
+    struct coil_task *stale = returning(&(int){0});
+    struct coil_task *victim = coil_create_task(task_forever, NULL);
+    struct coil_task *fails = returning(&(int){-EIO});
+    struct coil_task *tasks[7] = {victim, stale, fails, fails, victim, stale, victim};
+    int results[7] = {0};
+
+    CHECK_OK(coil_await(stale));
+    coil_cancel(victim);
+    CHECK_OK(coil_gather(tasks, 7, results));
+    CHECK_ERR(results[0], -ECANCELED);
+    CHECK_ERR(results[4], -ECANCELED);
+    CHECK_ERR(results[6], -ECANCELED);
+    CHECK_ERR(results[1], -COIL_ESTALE);
+    CHECK_ERR(results[5], -COIL_ESTALE);
+    CHECK_ERR(results[2], -EIO);
+    CHECK_ERR(results[3], -EIO);
+    victim = coil_create_task(task_forever, NULL);
+    fails = returning(&(int){-EIO});
+    CHECK_ERR(coil_gather((struct coil_task *[]){victim, fails, victim, fails}, 4, NULL), -EIO);
+    CHECK_ERR(coil_gather(tasks, SIZE_MAX, results), -EINVAL);
+    return 0;
+}
+
 TASK_TEST(gather_misuse_is_answered_in_place)
 {
     struct coil_task *stale = returning(&(int){0});
