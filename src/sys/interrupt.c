@@ -3,6 +3,9 @@
  * A signal handler gets no argument, so where it reports to is process-wide: one loop at a time.
  * SA_RESETHAND makes the second SIGINT end the process even when the loop is stuck.
  *
+ * The handler may run in another thread than the loop, and counts itself in `running` meanwhile: a
+ * release waits until none runs, for what it has found in `current` may be gone after that.
+ *
  * A program that watches SIGINT (signals.c) has its handler over this one; then what is released
  * here is what the other one would put back.
  */
@@ -11,6 +14,7 @@
 #include "sys/signals.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 
 struct target {
@@ -20,18 +24,31 @@ struct target {
 
 static struct target target;
 static _Atomic(struct target *) current;
+static atomic_uint running; /* handlers */
 
 static void on_sigint(int number)
 {
     int saved_errno = errno;
-    struct target *to = atomic_load(&current);
+    struct target *to;
 
     (void)number;
+    atomic_fetch_add(&running, 1);
+    to = atomic_load(&current);
     if (to) {
         atomic_store(to->flag, true);
         to->backend->class->wake(to->backend);
     }
+    atomic_fetch_sub(&running, 1);
     errno = saved_errno;
+}
+
+/* No handler that runs now or later knows of the target any more. */
+static void take_back(void)
+{
+    atomic_store(&current, NULL);
+    while (atomic_load(&running) > 0) {
+        sched_yield();
+    }
 }
 
 bool coil__interrupt_catch(atomic_bool *flag, struct coil__backend *backend)
@@ -50,7 +67,7 @@ bool coil__interrupt_catch(atomic_bool *flag, struct coil__backend *backend)
     atomic_store(&current, &target);
     sigemptyset(&action.sa_mask);
     if (sigaction(SIGINT, &action, NULL) < 0) {
-        atomic_store(&current, NULL);
+        take_back();
         return false;
     }
     return true;
@@ -58,6 +75,7 @@ bool coil__interrupt_catch(atomic_bool *flag, struct coil__backend *backend)
 
 void coil__interrupt_forget(void)
 {
+    atomic_store(&running, 0); /* the parent's threads are not here */
     if (atomic_load(&current)) {
         coil__interrupt_release();
     }
@@ -71,5 +89,5 @@ void coil__interrupt_release(void)
     if (!coil__signal_replace_saved(SIGINT, on_sigint, SIG_DFL)) {
         sigaction(SIGINT, &action, NULL);
     }
-    atomic_store(&current, NULL);
+    take_back();
 }

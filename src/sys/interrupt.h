@@ -9,6 +9,7 @@
 
 /* Catches SIGINT if its disposition is the default and no other loop has it. False: left alone. */
 bool coil__interrupt_catch(atomic_bool *flag, struct coil__backend *backend);
+/* Undoes that. From its return on nothing refers to flag and backend. */
 void coil__interrupt_release(void);
 /* In the child of a fork: SIGINT is not for the parent's loop any more. */
 void coil__interrupt_forget(void);
