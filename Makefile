@@ -5,6 +5,7 @@
 #   make demo       fetch 200 pages one by one, then concurrently
 #   make sanitize   all tests under ASan+UBSan, TSan and Valgrind
 #   make torture    all tests with each allocation and system call failing once
+#   make fuzz       what parses, SECONDS=60 for each target (clang)
 #   make cross      the tests on aarch64, under qemu-user
 #   make repeat     the tests again and again (N=200), until one fails
 #   make bench      the benchmarks; bench-deps installs the peers
@@ -12,6 +13,7 @@
 #   make fmt clean
 
 N ?= 200
+SECONDS ?= 60
 PREFIX ?= /usr/local
 LIBDIR ?= lib
 MESON := $(firstword $(wildcard /usr/bin/meson) meson)
@@ -38,6 +40,10 @@ torture:
 	@scripts/deps.sh build
 	@scripts/test.sh torture
 
+fuzz:
+	@scripts/deps.sh build fuzz
+	@scripts/fuzz.sh $(SECONDS)
+
 cross:
 	@scripts/deps.sh build cross
 	@scripts/test.sh aarch64
@@ -63,4 +69,4 @@ fmt:
 clean:
 	@rm -rf build build-*
 
-.PHONY: all test demo sanitize torture cross repeat bench bench-deps install fmt clean
+.PHONY: all test demo sanitize torture fuzz cross repeat bench bench-deps install fmt clean

@@ -2,7 +2,7 @@
 # Sets up a build folder if it is not there yet, and compiles it.
 #
 #     scripts/configure.sh build|build-clang|build-cet|build-ucontext|build-aarch64|
-#                          build-asan|build-tsan
+#                          build-asan|build-tsan|build-fuzz
 #
 # The folder's name says what is built. Debian's own meson is preferred to another one on the
 # path (of a Python environment, say).
@@ -29,6 +29,12 @@ build-asan)
 build-tsan)
     # shellcheck disable=SC2086
     set -- $sanitized -Db_sanitize=thread -Dc_args=-fno-omit-frame-pointer
+    ;;
+build-fuzz)
+    export CC=clang
+    # shellcheck disable=SC2086
+    set -- $sanitized -Db_sanitize=address,undefined -Dfuzz=true \
+        -Dc_args='-fsanitize=fuzzer-no-link -fno-sanitize-recover=all -fno-omit-frame-pointer'
     ;;
 *)
     echo "scripts/configure.sh: what is to be built in $dir?" >&2

@@ -2,7 +2,7 @@
 # Installs what is missing of the Debian packages of some groups; asks the network for nothing
 # when all is there.
 #
-#     scripts/deps.sh build|demo|test|sanitize|cross|fmt...
+#     scripts/deps.sh build|demo|test|sanitize|fuzz|cross|fmt...
 set -eu
 
 packages_of() {
@@ -10,6 +10,7 @@ packages_of() {
     build) echo gcc libc6-dev meson ninja-build pkg-config liburing-dev ;;
     demo) echo nginx-light libnginx-mod-http-echo curl ;;
     sanitize) echo valgrind gdb ;;
+    fuzz) echo clang libclang-rt-14-dev ;;
     cross) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
     fmt) echo clang-format-14 ;;
     test) echo g++ clang gdb valgrind python3 \
