@@ -36,6 +36,7 @@
 #include <coil/file.h>
 #include <coil/file_watch.h>
 #include <coil/stream.h>
+#include <coil/transport.h>
 #include <coil/server.h>
 #include <coil/signal.h>
 #include <coil/process.h>

@@ -46,10 +46,26 @@ COIL_EXPORT COIL_SUSPENDS int coil_open_connection(const char *host, uint16_t po
 COIL_EXPORT int coil_stream_open(int fd, const struct coil_stream_options *options,
                                  struct coil_stream **ret_stream);
 
+/* Two streams that are connected to each other in memory, for tests of protocols and for parts of a
+ * program that talk in bytes; on every backend, without a descriptor. options: of both; may be
+ * NULL; high_water also bounds what one has written and the other has not read, and then writes
+ * wait. What was written counts as handed over at once. A close gives the peer the end, an abort
+ * -ECONNRESET behind what is there already; who writes to a closed peer gets -EPIPE.
+ * ret_streams: owned by the caller, who closes each. 0, -ENOMEM, -EINVAL, -COIL_ENOLOOP.
+ * asyncio: none; its tests use socket.socketpair. */
+COIL_EXPORT int coil_stream_pair(const struct coil_stream_options *options,
+                                 struct coil_stream *ret_streams[2]);
+
 /* Reads what is there, at least one byte, at most size. Returns the count, 0 at the end;
  * -ECONNRESET and the like; -COIL_ECONCURRENT. Cancel: nothing was read. */
 COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_read(struct coil_stream *stream, void *buf,
                                                    size_t size);
+
+/* As read, but does not suspend: what is buffered or can be received now. -EAGAIN: nothing is known
+ * to be there (it may say so once too often after a read that took all there was, so it is followed
+ * by a wait or another try, not by a conclusion). -COIL_ECONCURRENT while a task reads. Callable
+ * from callbacks and in cancelled tasks. */
+COIL_EXPORT ssize_t coil_stream_try_read(struct coil_stream *stream, void *buf, size_t size);
 
 /* Reads exactly size bytes. Returns size. -COIL_EINCOMPLETE when the end came first. ret_read (may
  * be NULL): how many bytes stand in buf, on failure too; those are taken from the stream. */
@@ -89,6 +105,11 @@ COIL_EXPORT bool coil_stream_at_eof(const struct coil_stream *stream);
 COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_write(struct coil_stream *stream, const void *buf,
                                                     size_t size);
 
+/* As write, but does not suspend: accepts what there is room for below the high-water mark. Returns
+ * the count (>= 1, for a size above 0); -EAGAIN while there is no room or a write of another task
+ * is under way; errors as above. Callable from callbacks and in cancelled tasks. */
+COIL_EXPORT ssize_t coil_stream_try_write(struct coil_stream *stream, const void *buf, size_t size);
+
 /* Waits while more than the high-water mark is waiting to be sent, until the low-water mark. 0 or
  * the error of an earlier write. Many tasks may wait. */
 COIL_EXPORT COIL_SUSPENDS int coil_stream_drain(struct coil_stream *stream);
@@ -97,8 +118,8 @@ COIL_EXPORT COIL_SUSPENDS int coil_stream_drain(struct coil_stream *stream);
 COIL_EXPORT COIL_SUSPENDS int coil_stream_flush(struct coil_stream *stream);
 
 /* Sends what is waiting, then the end of the stream; reading goes on. Writes that other tasks have
- * begun go first. 0 or an error. Cancel: the end is still sent once everything before it is. Twice:
- * does nothing. */
+ * begun go first. 0 or an error; -EOPNOTSUPP where the transport has no such end. Cancel: the end
+ * is still sent once everything before it is. Twice: does nothing. */
 COIL_EXPORT COIL_SUSPENDS int coil_stream_write_eof(struct coil_stream *stream);
 
 /* Sends what is waiting and closes. Frees the stream in any case. 0, or an error when not all could
@@ -113,14 +134,16 @@ COIL_EXPORT void coil_stream_abort(struct coil_stream *stream);
 /* Bytes that were written and not yet handed to the system. */
 COIL_EXPORT size_t coil_stream_get_write_buffer_size(const struct coil_stream *stream);
 
-/* The stream's own address, and its peer's. 0; -ENOTCONN (a peer that has vanished: ask early),
- * -EINVAL, -COIL_ECLOSED. asyncio: get_extra_info("sockname"), ("peername"). */
+/* The stream's own address, and its peer's; over a transport, those of the stream below. 0;
+ * -ENOTCONN (a peer that has vanished: ask early), -ENOTSOCK, -EINVAL, -COIL_ECLOSED.
+ * asyncio: get_extra_info("sockname"), ("peername"). */
 COIL_EXPORT int coil_stream_get_address(const struct coil_stream *stream,
                                         struct coil_address *ret_address);
 COIL_EXPORT int coil_stream_get_peer(const struct coil_stream *stream,
                                      struct coil_address *ret_address);
 
-/* The descriptor, which stays the stream's. asyncio: get_extra_info("socket"). */
+/* The descriptor, which stays the stream's; over a transport, that of the stream below. -ENOTSOCK:
+ * it has none. asyncio: get_extra_info("socket"). */
 COIL_EXPORT int coil_stream_get_fd(const struct coil_stream *stream);
 
 COIL_END_DECLS

@@ -214,7 +214,7 @@ static ssize_t send_to_stream(struct coil_task *self, struct part *part, struct 
 {
     ssize_t rc = -EINVAL;
 
-    if (!stream->loop->backend->is_simulated) {
+    if (!stream->loop->backend->is_simulated && !stream->transport) {
         rc = push_to_stream(self, part, stream);
     }
     if (rc == -EINVAL) {

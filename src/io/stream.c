@@ -15,6 +15,8 @@
 
 enum { ALIGN = COIL__HANDLE_ALIGN, BLOCK_STREAMS = 16, DEFAULT_LIMIT = 64 * 1024 };
 
+static const struct coil_stream_options defaults;
+
 /* Padded to the alignment of handles. */
 union slot {
     struct coil_stream stream;
@@ -98,7 +100,11 @@ static void forget_io(struct coil_loop *loop)
             if (stream->loop) {
                 coil__stream_drop_input(stream);
                 coil__stream_drop_output(stream);
-                loop->backend->net->close(loop->backend, stream->fd);
+                if (stream->transport) {
+                    stream->transport->class_->free(stream->transport);
+                } else {
+                    loop->backend->net->close(loop->backend, stream->fd);
+                }
             }
         }
     }
@@ -148,15 +154,32 @@ static int add_block(struct coil__io *io)
     return 0;
 }
 
-static void init(struct coil_stream *stream, struct coil__io *io, int fd,
-                 const struct coil_stream_options *options)
+/* Whether a stream with these options can be made; then there is one in free_streams. */
+static int prepare(struct coil_loop *loop, const struct coil_stream_options *options,
+                   struct coil__io **ret_io)
 {
+    if (options->low_water > (options->high_water ? options->high_water : DEFAULT_LIMIT)) {
+        return -EINVAL;
+    }
+    if (coil__io_get(loop, ret_io) < 0 || (!(*ret_io)->free_streams && add_block(*ret_io) < 0)) {
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static struct coil_stream *make(struct coil__io *io, int fd, struct coil_transport *transport,
+                                const struct coil_stream_options *options)
+{
+    struct coil_stream *stream = io->free_streams;
     uint8_t generation = stream->generation;
 
+    io->free_streams = stream->next_free;
+    io->open_count++;
     *stream = (struct coil_stream){
         .loop = io->loop,
         .io = io,
         .fd = fd,
+        .transport = transport,
         .generation = generation,
         .limit = options->limit ? options->limit : DEFAULT_LIMIT,
         .high_water = options->high_water ? options->high_water : DEFAULT_LIMIT,
@@ -166,34 +189,23 @@ static void init(struct coil_stream *stream, struct coil__io *io, int fd,
         stream->low_water = stream->high_water - 1;
     }
     coil__stream_init_output(stream);
+    return handle_of(stream);
 }
 
 static int open_on(struct coil_loop *loop, int fd, const struct coil_stream_options *options,
                    struct coil_stream **ret_stream)
 {
-    static const struct coil_stream_options defaults = {0};
     struct coil__io *io = NULL;
-    struct coil_stream *stream = NULL;
     int rc;
 
     options = options ? options : &defaults;
-    if (options->low_water > (options->high_water ? options->high_water : DEFAULT_LIMIT)) {
-        return -EINVAL;
-    }
-    rc = coil__io_get(loop, &io);
-    if (rc < 0 || (!io->free_streams && add_block(io) < 0)) {
-        return -ENOMEM;
-    }
-    rc = loop->backend->net->set_nonblocking(loop->backend, fd);
+    rc = prepare(loop, options, &io);
+    rc = rc < 0 ? rc : loop->backend->net->set_nonblocking(loop->backend, fd);
     rc = rc < 0 ? rc : loop->backend->class->adopt(loop->backend, fd);
     if (rc < 0) {
         return rc;
     }
-    stream = io->free_streams;
-    io->free_streams = stream->next_free;
-    io->open_count++;
-    init(stream, io, fd, options);
-    *ret_stream = handle_of(stream);
+    *ret_stream = make(io, fd, NULL, options);
     return 0;
 }
 
@@ -215,6 +227,54 @@ int coil_stream_open(int fd, const struct coil_stream_options *options,
         loop->backend->net->close(loop->backend, fd);
     }
     return rc;
+}
+
+static bool is_complete(const struct coil_transport_class *class)
+{
+    return class->receive && class->wait_readable && class->send && class->drain && class->abort &&
+           class->free && class->get_write_buffer_size;
+}
+
+/* Also of one that is not complete. */
+static void drop_transport(struct coil_transport *transport)
+{
+    if (transport->class_->abort) {
+        transport->class_->abort(transport);
+    }
+    if (transport->class_->free) {
+        transport->class_->free(transport);
+    }
+}
+
+int coil_stream_open_transport(struct coil_transport *transport,
+                               const struct coil_stream_options *options,
+                               struct coil_stream **ret_stream)
+{
+    struct coil_loop *loop = coil__thread.loop;
+    struct coil__io *io = NULL;
+    int rc;
+
+    if (!transport || !transport->class_) {
+        return -EINVAL;
+    }
+    options = options ? options : &defaults;
+    rc = !ret_stream || !is_complete(transport->class_) ? -EINVAL
+         : !loop                                        ? coil__no_task()
+                                                        : prepare(loop, options, &io);
+    if (rc < 0) {
+        drop_transport(transport);
+        return rc;
+    }
+    *ret_stream = make(io, -1, transport, options);
+    return 0;
+}
+
+struct coil_transport *coil_stream_get_transport(const struct coil_stream *handle)
+{
+    struct coil_stream *stream = NULL;
+    int rc = coil__stream_find((struct coil_stream *)(uintptr_t)handle, &stream);
+
+    return rc < 0 ? NULL : stream->transport;
 }
 
 int coil_open_connection(const char *host, uint16_t port, const struct coil_stream_options *options,
@@ -265,8 +325,12 @@ static void dispose(struct coil_stream *stream)
 
     coil__stream_drop_input(stream);
     coil__stream_drop_output(stream);
-    backend->class->release(backend, stream->fd);
-    backend->net->close(backend, stream->fd);
+    if (COIL__UNLIKELY(stream->transport)) {
+        stream->transport->class_->free(stream->transport);
+    } else {
+        backend->class->release(backend, stream->fd);
+        backend->net->close(backend, stream->fd);
+    }
     stream->loop = NULL;
     stream->generation++;
     stream->next_free = io->free_streams;
@@ -312,6 +376,9 @@ static void shut(struct coil_stream *stream)
 {
     stream->users++;
     stream->is_closing = true;
+    if (COIL__UNLIKELY(stream->transport)) {
+        stream->transport->class_->abort(stream->transport);
+    }
     coil__list_remove(&stream->flusher.link);
     interrupt_op(stream->read_op);
     interrupt_op(stream->write_op);
@@ -378,7 +445,9 @@ int coil_stream_close(struct coil_stream *handle)
         return rc;
     }
     stream->users++;
-    if (stream->write_error < 0) {
+    if (COIL__UNLIKELY(stream->transport)) {
+        rc = coil__transport_close(stream, self);
+    } else if (stream->write_error < 0) {
         rc = stream->write_error;
     } else if (stream->queued > 0) {
         end_writing(stream);
@@ -393,12 +462,26 @@ int coil_stream_close(struct coil_stream *handle)
     return rc;
 }
 
+static int transport_fd(const struct coil_transport *transport)
+{
+    const struct coil_transport_class *class = transport->class_;
+    struct coil_stream *lower = class->get_lower ? class->get_lower(transport) : NULL;
+
+    if (lower) {
+        return coil_stream_get_fd(lower);
+    }
+    return class->get_fd ? class->get_fd(transport) : -ENOTSOCK;
+}
+
 int coil_stream_get_fd(const struct coil_stream *handle)
 {
     struct coil_stream *stream = NULL;
     int rc = coil__stream_find((struct coil_stream *)(uintptr_t)handle, &stream);
 
-    return rc < 0 ? rc : stream->fd;
+    if (rc < 0 || !stream->transport) {
+        return rc < 0 ? rc : stream->fd;
+    }
+    return transport_fd(stream->transport);
 }
 
 int coil_stream_get_address(const struct coil_stream *stream, struct coil_address *ret_address)
@@ -429,6 +512,8 @@ size_t coil_stream_get_write_buffer_size(const struct coil_stream *handle)
 {
     struct coil_stream *stream = NULL;
 
-    return coil__stream_find((struct coil_stream *)(uintptr_t)handle, &stream) < 0 ? 0
-                                                                                   : stream->queued;
+    if (coil__stream_find((struct coil_stream *)(uintptr_t)handle, &stream) < 0) {
+        return 0;
+    }
+    return coil__stream_queued(stream);
 }

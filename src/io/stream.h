@@ -15,7 +15,9 @@
 
 #include "task/task.h"
 
-#include <coil/stream.h>
+#include <coil/transport.h>
+
+#include <errno.h>
 
 enum { COIL__HOT_SIZE = 64 * 1024 };
 
@@ -74,13 +76,15 @@ struct coil_stream {
     struct coil_stream *next_free;
     uint8_t generation;
     struct coil__io *io;
-    int fd;
-    int read_error;      /* negative: what reading met; returned once the buffer is empty */
-    int write_error;     /* negative: what sending met; nothing is sent any more */
-    bool is_drained;     /* the last receive came up short: the next one will have to wait */
-    bool is_at_eof;      /* the peer's end was received */
-    bool is_closing;     /* closed or aborted: calls that still run give up */
-    bool has_eof_queued; /* write_eof: shut down once everything is sent */
+    int fd;                           /* -1 over a transport */
+    struct coil_transport *transport; /* instead of a socket; NULL: there is one */
+    int read_error;        /* negative: what reading met; returned once the buffer is empty */
+    int write_error;       /* negative: what sending met; nothing is sent any more */
+    bool is_drained;       /* the last receive came up short: the next one will have to wait */
+    bool has_told_drained; /* and try_read has said so */
+    bool is_at_eof;        /* the peer's end was received */
+    bool is_closing;       /* closed or aborted: calls that still run give up */
+    bool has_eof_queued;   /* write_eof: shut down once everything is sent */
     bool is_shut_down;
     bool closes_when_sent;    /* nobody waits for that: whoever sends the last byte closes */
     unsigned users;           /* calls and operations that still refer to the struct */
@@ -98,6 +102,7 @@ struct coil_stream {
     struct iovec iov[8]; /* send_op's */
     struct msghdr msg;
     bool is_writing;            /* a task has the turn to write */
+    bool is_draining;           /* a task is in the transport's drain or close */
     struct coil__list turns;    /* of coil__stream_wait: wait for their turn to write, in order */
     struct coil__list drainers; /* of coil__stream_wait: wait until less is queued */
     struct coil_op *read_op;    /* of the reader, while it waits */
@@ -129,6 +134,20 @@ void coil__stream_sent(struct coil_stream *stream);
 ssize_t coil__stream_op_wait(struct coil_stream *stream, struct coil_task *self, struct coil_op *op,
                              struct coil_op **place, const char *what);
 
+/* Keeps what a receive of `asked` bytes has told about the connection; returns count. */
+static inline ssize_t coil__stream_note(struct coil_stream *stream, ssize_t count, size_t asked)
+{
+    if (count > 0) {
+        stream->is_drained = (size_t)count < asked && !stream->transport;
+        stream->has_told_drained = false;
+    } else if (count == 0) {
+        stream->is_at_eof = true;
+    } else if (count != -ENOMEM && count != -ENOBUFS) {
+        stream->read_error = (int)count;
+    }
+    return count;
+}
+
 /* stream_read.c: forgets what was received. */
 void coil__stream_drop_input(struct coil_stream *stream);
 
@@ -150,5 +169,31 @@ void coil__stream_give_turn(struct coil_stream *stream);
 ssize_t coil__stream_write_all(struct coil_stream *stream, struct coil_task *self, const char *data,
                                size_t size);
 bool coil__stream_is_in_hot(const struct coil_stream *stream, const void *data);
+/* Waits in drainers or turns: 0 once it was woken, or a cancel's reason. */
+int coil__stream_wait_in(struct coil__list *list, struct coil_task *self, size_t threshold,
+                         const char *what);
+
+/* stream_transport.c: the same over a transport. */
+ssize_t coil__transport_attempt(struct coil_stream *stream, void *buf, size_t size);
+ssize_t coil__transport_receive(struct coil_stream *stream, struct coil_task *self, void *buf,
+                                size_t size);
+int coil__transport_wait_readable(struct coil_stream *stream, struct coil_task *self);
+ssize_t coil__transport_write_all(struct coil_stream *stream, struct coil_task *self,
+                                  const char *data, size_t size);
+ssize_t coil__transport_try_write(struct coil_stream *stream, const void *data, size_t size);
+int coil__transport_wait_queued(struct coil_stream *stream, struct coil_task *self,
+                                size_t threshold);
+/* With the turn to write: the end, which is accepted at once. */
+void coil__transport_send_eof(struct coil_stream *stream);
+/* What coil_stream_close does before everything is shut. */
+int coil__transport_close(struct coil_stream *stream, struct coil_task *self);
+
+/* Bytes that are not yet handed to the system. */
+static inline size_t coil__stream_queued(const struct coil_stream *stream)
+{
+    return COIL__UNLIKELY(stream->transport)
+               ? stream->transport->class_->get_write_buffer_size(stream->transport)
+               : stream->queued;
+}
 
 #endif

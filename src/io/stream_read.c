@@ -120,24 +120,14 @@ static int make_room(struct coil_stream *stream)
     return size >= stream->limit ? -COIL_ELIMIT : move_out(stream, in->capacity * 2);
 }
 
-/* Keeps what a receive has told about the connection. */
-static ssize_t note(struct coil_stream *stream, ssize_t count, size_t asked)
-{
-    if (count > 0) {
-        stream->is_drained = (size_t)count < asked;
-    } else if (count == 0) {
-        stream->is_at_eof = true;
-    } else if (count != -ENOMEM && count != -ENOBUFS) {
-        stream->read_error = (int)count;
-    }
-    return count;
-}
-
 static ssize_t attempt(struct coil_stream *stream, void *buf, size_t size)
 {
     struct coil__backend *backend = stream->loop->backend;
     struct coil_op op = {.kind_ = COIL__OP_RECV, .fd_ = stream->fd, .buf_ = buf, .size_ = size};
 
+    if (COIL__UNLIKELY(stream->transport)) {
+        return coil__transport_attempt(stream, buf, size);
+    }
     return backend->net->attempt(backend, &op);
 }
 
@@ -149,15 +139,19 @@ static ssize_t receive(struct coil_stream *stream, struct coil_task *self, void 
                          .buf_ = buf,
                          .size_ = size,
                          .flags_ = COIL__EXPECT_WAIT};
-    ssize_t count = stream->is_drained ? -EAGAIN : attempt(stream, buf, size);
+    ssize_t count;
 
+    if (COIL__UNLIKELY(stream->transport)) {
+        return coil__transport_receive(stream, self, buf, size);
+    }
+    count = stream->is_drained ? -EAGAIN : attempt(stream, buf, size);
     if (count != -EAGAIN) {
-        note(stream, count, size);
+        coil__stream_note(stream, count, size);
         coil__spend(self);
         return count;
     }
     count = coil__stream_op_wait(stream, self, &op, &stream->read_op, "stream read");
-    return op.result == -ECANCELED ? count : note(stream, count, size);
+    return op.result == -ECANCELED ? count : coil__stream_note(stream, count, size);
 }
 
 static int wait_readable(struct coil_stream *stream, struct coil_task *self)
@@ -165,10 +159,14 @@ static int wait_readable(struct coil_stream *stream, struct coil_task *self)
     struct coil_op op = {.kind_ = COIL__OP_POLL,
                          .fd_ = stream->fd,
                          .flags_ = POLLIN | POLLRDHUP | COIL__EXPECT_WAIT};
-    ssize_t rc = coil__stream_op_wait(stream, self, &op, &stream->read_op, "stream read");
+    ssize_t rc;
 
+    if (COIL__UNLIKELY(stream->transport)) {
+        return coil__transport_wait_readable(stream, self);
+    }
+    rc = coil__stream_op_wait(stream, self, &op, &stream->read_op, "stream read");
     if (rc < 0 && op.result != -ECANCELED) {
-        note(stream, rc, 0);
+        coil__stream_note(stream, rc, 0);
     }
     return rc < 0 ? (int)rc : 0;
 }
@@ -199,7 +197,7 @@ static ssize_t fill(struct coil_stream *stream, struct coil_task *self)
         count = attempt(stream, stream->in.data + stream->in.end, room);
         if (count != -EAGAIN) {
             stream->in.end += count > 0 ? (size_t)count : 0;
-            note(stream, count, room);
+            coil__stream_note(stream, count, room);
             coil__spend(self);
             return count;
         }
@@ -229,8 +227,8 @@ static ssize_t leave(struct coil_stream *stream, ssize_t rc)
     return rc;
 }
 
-/* What is buffered, or else what a receive brings; 0 at the end. */
-static ssize_t read_some(struct coil_stream *stream, struct coil_task *self, void *buf, size_t size)
+/* Moves what is buffered, at most size bytes of it. */
+static size_t take_buffered(struct coil_stream *stream, void *buf, size_t size)
 {
     size_t count = buffered(stream);
 
@@ -238,6 +236,16 @@ static ssize_t read_some(struct coil_stream *stream, struct coil_task *self, voi
         count = count < size ? count : size;
         memcpy(buf, stream->in.data + stream->in.start, count);
         take(stream, count);
+    }
+    return count;
+}
+
+/* What is buffered, or else what a receive brings; 0 at the end. */
+static ssize_t read_some(struct coil_stream *stream, struct coil_task *self, void *buf, size_t size)
+{
+    size_t count = take_buffered(stream, buf, size);
+
+    if (count > 0) {
         coil__spend(self);
         return (ssize_t)count;
     }
@@ -257,6 +265,36 @@ ssize_t coil_stream_read(struct coil_stream *handle, void *buf, size_t size)
         return rc;
     }
     return leave(stream, size > 0 ? read_some(stream, self, buf, size) : 0);
+}
+
+static ssize_t try_some(struct coil_stream *stream, void *buf, size_t size)
+{
+    size_t taken = take_buffered(stream, buf, size);
+    ssize_t count;
+
+    if (taken > 0 || size == 0) {
+        return (ssize_t)taken;
+    }
+    if (stream->is_at_eof || stream->read_error < 0) {
+        return stream->read_error;
+    }
+    if (stream->is_drained && !stream->has_told_drained) { /* a system call that would fail */
+        stream->has_told_drained = true;
+        return -EAGAIN;
+    }
+    count = attempt(stream, buf, size);
+    return count == -EAGAIN ? count : coil__stream_note(stream, count, size);
+}
+
+ssize_t coil_stream_try_read(struct coil_stream *handle, void *buf, size_t size)
+{
+    struct coil_stream *stream;
+    int rc = !buf && size > 0 ? -EINVAL : coil__stream_find(handle, &stream);
+
+    if (rc == 0 && stream->reader) {
+        rc = -COIL_ECONCURRENT;
+    }
+    return rc < 0 ? rc : try_some(stream, buf, size);
 }
 
 ssize_t coil_stream_read_exactly(struct coil_stream *handle, void *buf, size_t size,

@@ -147,7 +147,9 @@ void coil__stream_fail(struct coil_stream *stream, int error)
     coil__stream_wake_writers(stream);
     if (!stream->is_shut_down) {
         stream->is_shut_down = true;
-        backend->net->shutdown(backend, stream->fd, SHUT_WR);
+        if (!stream->transport) {
+            backend->net->shutdown(backend, stream->fd, SHUT_WR);
+        }
     }
 }
 
@@ -159,6 +161,10 @@ static void send_eof(struct coil_stream *stream)
 
     if (stream->is_shut_down || stream->write_error < 0 || stream->queued > 0 ||
         stream->is_writing) {
+        return;
+    }
+    if (COIL__UNLIKELY(stream->transport)) {
+        coil__transport_send_eof(stream);
         return;
     }
     stream->is_shut_down = true;
@@ -313,8 +319,8 @@ void coil__stream_wake_writers(struct coil_stream *stream)
     }
 }
 
-static int wait_in(struct coil__list *list, struct coil_task *self, size_t threshold,
-                   const char *what)
+int coil__stream_wait_in(struct coil__list *list, struct coil_task *self, size_t threshold,
+                         const char *what)
 {
     struct coil__stream_wait w = {
         .wait = {.interrupt = interrupt_wait, .what = what}, .self = self, .threshold = threshold};
@@ -333,10 +339,14 @@ int coil__stream_wait_queued(struct coil_stream *stream, struct coil_task *self,
 {
     int rc = coil__stream_state_error(stream);
 
+    if (COIL__UNLIKELY(stream->transport)) {
+        return coil__transport_wait_queued(stream, self, threshold);
+    }
     while (rc == 0 && stream->queued > threshold) {
         /* A cancel that came while the task was being woken would interrupt nothing any more. */
-        rc = self->cancel ? coil__cancel_error(self)
-                          : wait_in(&stream->drainers, self, threshold, "stream drain");
+        rc = self->cancel
+                 ? coil__cancel_error(self)
+                 : coil__stream_wait_in(&stream->drainers, self, threshold, "stream drain");
         rc = rc < 0 ? rc : coil__stream_state_error(stream);
     }
     return rc;
@@ -347,7 +357,7 @@ int coil__stream_take_turn(struct coil_stream *stream, struct coil_task *self)
     int rc = 0;
 
     if (stream->is_writing) {
-        rc = wait_in(&stream->turns, self, 0, "stream write");
+        rc = coil__stream_wait_in(&stream->turns, self, 0, "stream write");
         rc = rc < 0 ? rc : coil__stream_state_error(stream);
     }
     if (rc == 0) {
@@ -443,6 +453,9 @@ ssize_t coil__stream_write_all(struct coil_stream *stream, struct coil_task *sel
     size_t done = 0;
     ssize_t rc = 0;
 
+    if (COIL__UNLIKELY(stream->transport)) {
+        return coil__transport_write_all(stream, self, data, size);
+    }
     while (done < size) {
         rc = coil__stream_state_error(stream);
         if (rc == 0 && self->cancel) {
@@ -510,6 +523,39 @@ ssize_t coil_stream_write(struct coil_stream *handle, const void *buf, size_t si
     return rc;
 }
 
+static ssize_t try_write(struct coil_stream *stream, const void *data, size_t size)
+{
+    size_t queued = coil__stream_queued(stream);
+    size_t room = queued < stream->high_water ? stream->high_water - queued : 0;
+    size_t count;
+
+    if (stream->is_writing || room == 0) {
+        return -EAGAIN;
+    }
+    size = size < room ? size : room;
+    if (COIL__UNLIKELY(stream->transport)) {
+        return coil__transport_try_write(stream, data, size);
+    }
+    count = enqueue(stream, data, size);
+    if (count == 0) {
+        return -ENOMEM;
+    }
+    mark_dirty(stream);
+    return (ssize_t)count;
+}
+
+ssize_t coil_stream_try_write(struct coil_stream *handle, const void *buf, size_t size)
+{
+    struct coil_stream *stream;
+    int rc = (!buf && size > 0) || size > SSIZE_MAX ? -EINVAL : coil__stream_find(handle, &stream);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = stream->has_eof_queued ? -COIL_ECLOSED : coil__stream_state_error(stream);
+    return rc < 0 || size == 0 ? rc : try_write(stream, buf, size);
+}
+
 static int wait_queued(struct coil_stream *handle, bool to_the_end)
 {
     struct coil_stream *stream;
@@ -520,7 +566,7 @@ static int wait_queued(struct coil_stream *handle, bool to_the_end)
         return rc;
     }
     rc = coil__stream_state_error(stream);
-    if (rc == 0 && (to_the_end || stream->queued > stream->high_water)) {
+    if (rc == 0 && (to_the_end || coil__stream_queued(stream) > stream->high_water)) {
         rc = coil__stream_wait_queued(stream, self, to_the_end ? 0 : stream->low_water);
     }
     coil__stream_leave(stream);
@@ -547,7 +593,9 @@ int coil_stream_write_eof(struct coil_stream *handle)
         return rc;
     }
     rc = coil__stream_state_error(stream);
-    if (rc == 0 && !stream->has_eof_queued) {
+    if (rc == 0 && stream->transport && !stream->transport->class_->write_eof) {
+        rc = -EOPNOTSUPP;
+    } else if (rc == 0 && !stream->has_eof_queued) {
         stream->has_eof_queued = true;
         rc = coil__stream_take_turn(stream, self); /* writes that have begun go first */
         if (rc == 0) {
