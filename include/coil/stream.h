@@ -41,10 +41,36 @@ COIL_EXPORT COIL_SUSPENDS int coil_open_connection(const char *host, uint16_t po
                                                    const struct coil_stream_options *options,
                                                    struct coil_stream **ret_stream);
 
-/* Makes a stream of a connected socket. fd: the stream's from now on, also on failure (it is closed
- * then); made non-blocking. options: may be NULL. -ENOMEM, -EINVAL, -COIL_ENOLOOP. */
+/* Makes a stream of a connected socket, or of a pipe, terminal, device or file (see below). fd: the
+ * stream's from now on, also on failure (it is closed then); a socket is made non-blocking.
+ * options: may be NULL. -ENOMEM, -EINVAL, -EISDIR, -COIL_ENOLOOP. */
 COIL_EXPORT int coil_stream_open(int fd, const struct coil_stream_options *options,
                                  struct coil_stream **ret_stream);
+
+/* Makes one stream of a descriptor to read from and another one to write to: the two ends of a
+ * child's pipes, say. Each: -1 for none; a pipe, FIFO, socket, terminal, device or file; the
+ * stream's from now on, also on failure. Both may be the same. options: may be NULL.
+ *
+ * Nothing is queued: each write is a system call, and waits until the pipe has taken all of it.
+ * write_eof closes the writing descriptor (a terminal, which is both, has no end to be sent).
+ * Where nothing is to be read from (-1), a reading call waits until the reader at the other end has
+ * gone, and returns 0; writes get -EPIPE then, and never a SIGPIPE. Without anything to write to,
+ * writes fail with -EBADF.
+ * O_NONBLOCK is not set where others would find it: pipes are asked not to wait call by call
+ * (RWF_NOWAIT; before Linux 6.4 the flag is set for the time of the call), a terminal is opened
+ * anew under the same number. A file, which is read and written from its current position on, is
+ * waited for as by coil_read: it holds up nobody else.
+ * 0; -EBADF (also: not open in that direction), -EISDIR, -EINVAL (an eventfd or the like; neither
+ * is given), -ENOMEM, -COIL_ENOLOOP. asyncio: connect_read_pipe, connect_write_pipe. */
+COIL_EXPORT int coil_stream_open_pipes(int read_fd, int write_fd,
+                                       const struct coil_stream_options *options,
+                                       struct coil_stream **ret_stream);
+
+/* The same with copies of standard input and output, whatever they are. The descriptors 0 and 1
+ * stay as they are, so the end of what is written comes when the process closes 1 or ends, too.
+ * -EBADF or -EINVAL when one of them was closed as the process began, -EMFILE, and as above. */
+COIL_EXPORT int coil_stream_open_stdio(const struct coil_stream_options *options,
+                                       struct coil_stream **ret_stream);
 
 /* Two streams that are connected to each other in memory, for tests of protocols and for parts of a
  * program that talk in bytes; on every backend, without a descriptor. options: of both; may be

@@ -74,6 +74,11 @@ struct coil_transport_class {
 
     /* The descriptor where there is no stream below, which stays the transport's. NULL: none. */
     int (*get_fd)(const struct coil_transport *transport);
+
+    /* Suspends. Instead of send where the stream may wait, for what is waited for otherwise than by
+     * drain (a disk): writes bytes straight from buf. Their count (> 0), a cancel's reason, or an
+     * error, which the stream keeps. NULL: send and drain serve. */
+    ssize_t (*write)(struct coil_transport *transport, const void *buf, size_t size);
 };
 
 /* The first member of every transport. class_: set by its maker, static storage. */

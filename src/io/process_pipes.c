@@ -2,6 +2,7 @@
  * may have been closed meanwhile. */
 #include "io/process.h"
 
+#include "sys/pipe.h"
 #include "sys/process.h"
 
 #include <coil/fd.h>
@@ -53,7 +54,7 @@ static ssize_t write_some(struct coil_process *handle, const char *buf, size_t s
 {
     for (;;) {
         int fd = get_end(handle, 0);
-        ssize_t rc = fd < 0 ? fd : coil__process_write(fd, buf, size);
+        ssize_t rc = fd < 0 ? fd : coil__pipe_write_quietly(fd, buf, size);
 
         if (rc != -EAGAIN) {
             return rc;

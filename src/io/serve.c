@@ -122,7 +122,7 @@ static void start_client(struct coil_server *server, int fd)
     struct coil_stream *stream;
     struct coil_task *handle;
     struct coil_task *task;
-    int rc = coil_stream_open(fd, &server->options.stream, &args.stream);
+    int rc = coil__stream_open_socket(fd, &server->options.stream, &args.stream);
 
     if (rc < 0) {
         report(server, "a client was turned away", rc);

@@ -209,8 +209,8 @@ static int open_on(struct coil_loop *loop, int fd, const struct coil_stream_opti
     return 0;
 }
 
-int coil_stream_open(int fd, const struct coil_stream_options *options,
-                     struct coil_stream **ret_stream)
+int coil__stream_open_socket(int fd, const struct coil_stream_options *options,
+                             struct coil_stream **ret_stream)
 {
     struct coil_loop *loop = coil__thread.loop;
     int rc;
@@ -227,6 +227,21 @@ int coil_stream_open(int fd, const struct coil_stream_options *options,
         loop->backend->net->close(loop->backend, fd);
     }
     return rc;
+}
+
+int coil_stream_open(int fd, const struct coil_stream_options *options,
+                     struct coil_stream **ret_stream)
+{
+    struct coil_loop *loop = coil__thread.loop;
+    int type = 0;
+    socklen_t size = sizeof type;
+
+    if (fd >= 0 && loop &&
+        loop->backend->net->get_option(loop->backend, fd, SOL_SOCKET, SO_TYPE, &type, &size) ==
+            -ENOTSOCK) {
+        return coil__stream_open_descriptor(fd, options, ret_stream);
+    }
+    return coil__stream_open_socket(fd, options, ret_stream);
 }
 
 static bool is_complete(const struct coil_transport_class *class)
@@ -282,7 +297,7 @@ int coil_open_connection(const char *host, uint16_t port, const struct coil_stre
 {
     int fd = ret_stream ? coil_dial(host, port, NULL) : -EINVAL;
 
-    return fd < 0 ? fd : coil_stream_open(fd, options, ret_stream);
+    return fd < 0 ? fd : coil__stream_open_socket(fd, options, ret_stream);
 }
 
 int coil__stream_find(struct coil_stream *handle, struct coil_stream **ret_stream)

@@ -148,6 +148,10 @@ static inline ssize_t coil__stream_note(struct coil_stream *stream, ssize_t coun
     return count;
 }
 
+/* As coil_stream_open, for what is known to be a socket. */
+int coil__stream_open_socket(int fd, const struct coil_stream_options *options,
+                             struct coil_stream **ret_stream);
+
 /* stream_read.c: forgets what was received. */
 void coil__stream_drop_input(struct coil_stream *stream);
 
@@ -172,6 +176,10 @@ bool coil__stream_is_in_hot(const struct coil_stream *stream, const void *data);
 /* Waits in drainers or turns: 0 once it was woken, or a cancel's reason. */
 int coil__stream_wait_in(struct coil__list *list, struct coil_task *self, size_t threshold,
                          const char *what);
+
+/* stream_pipe.c: of what is no socket, read and written as far as it is open for that. */
+int coil__stream_open_descriptor(int fd, const struct coil_stream_options *options,
+                                 struct coil_stream **ret_stream);
 
 /* stream_transport.c: the same over a transport. */
 ssize_t coil__transport_attempt(struct coil_stream *stream, void *buf, size_t size);

@@ -167,6 +167,37 @@ static int outlive_wait(const struct coil_stream *stream, const char **data, siz
     return 0;
 }
 
+/* By the transport's own way to wait. */
+static ssize_t write_waiting(struct coil_stream *stream, struct coil_task *self, const char *data,
+                             size_t size)
+{
+    ssize_t count = class_of(stream)->write(stream->transport, data, size);
+
+    if (count < 0 && self->cancel) {
+        return coil__cancel_error(self);
+    }
+    if (count < 0) {
+        keep_error(stream, (int)count);
+    }
+    return count;
+}
+
+/* A step of a write: the count, or 0 after having waited for room. */
+static ssize_t write_some(struct coil_stream *stream, struct coil_task *self, const char **data,
+                          size_t size, char **ret_copy)
+{
+    bool waits = class_of(stream)->write;
+    ssize_t rc = waits ? -EAGAIN : send_some(stream, *data, size);
+
+    if (rc == -EAGAIN) {
+        rc = outlive_wait(stream, data, size, ret_copy);
+        if (rc == 0) {
+            rc = waits ? write_waiting(stream, self, *data, size) : wait_for_room(stream, self);
+        }
+    }
+    return rc;
+}
+
 ssize_t coil__transport_write_all(struct coil_stream *stream, struct coil_task *self,
                                   const char *data, size_t size)
 {
@@ -179,11 +210,7 @@ ssize_t coil__transport_write_all(struct coil_stream *stream, struct coil_task *
         if (rc == 0 && self->cancel) {
             rc = coil__cancel_error(self);
         }
-        rc = rc < 0 ? rc : send_some(stream, data, left);
-        if (rc == -EAGAIN) {
-            rc = outlive_wait(stream, &data, left, &copy);
-            rc = rc < 0 ? rc : wait_for_room(stream, self);
-        }
+        rc = rc < 0 ? rc : write_some(stream, self, &data, left, &copy);
         if (rc < 0) {
             break;
         }

@@ -157,29 +157,3 @@ int coil__process_lift(int fd)
 
     return copy < 0 ? -errno : copy;
 }
-
-/* The SIGPIPE of a write is the calling thread's: it is held back, and taken away if it was not
- * there before. */
-ssize_t coil__process_write(int fd, const void *buf, size_t size)
-{
-    static const struct timespec none;
-    sigset_t pipe;
-    sigset_t pending;
-    sigset_t before;
-    ssize_t rc;
-
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    sigpending(&pending);
-    pthread_sigmask(SIG_BLOCK, &pipe, &before);
-    do {
-        rc = write(fd, buf, size);
-        rc = rc < 0 ? -errno : rc;
-    } while (rc == -EINTR);
-    if (rc == -EPIPE && !sigismember(&pending, SIGPIPE)) {
-        while (sigtimedwait(&pipe, NULL, &none) < 0 && errno == EINTR) {
-        }
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc;
-}

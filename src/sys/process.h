@@ -39,7 +39,5 @@ int coil__process_kill(pid_t pid, bool whole_group, int signum);
 int coil__process_pipe(int ret_fds[2]);
 /* A copy of fd that is none of 0, 1 and 2; no child inherits it. */
 int coil__process_lift(int fd);
-/* write(2) to a pipe that is non-blocking, without a SIGPIPE. */
-ssize_t coil__process_write(int fd, const void *buf, size_t size);
 
 #endif
