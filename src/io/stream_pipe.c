@@ -75,6 +75,14 @@ static int adopt(struct coil_loop *loop, const struct coil__pipe *pipe, bool *re
     return rc == -EPERM ? 0 : rc;
 }
 
+/* Ends the wait of an operation that may be done by now, its task not having run since. */
+static void interrupt(struct coil_op *op)
+{
+    if (op && op->loop_) {
+        coil__op_request_cancel(op);
+    }
+}
+
 /* Closes the writing end, now or when nobody polls it any more. */
 static void close_out(struct pipes *pipes)
 {
@@ -86,7 +94,7 @@ static void close_out(struct pipes *pipes)
     }
     pipes->closes_out = true;
     if (is_polled_for_break) {
-        coil__op_request_cancel(pipes->reader);
+        interrupt(pipes->reader);
     }
 }
 
@@ -107,13 +115,6 @@ static int wait_for(struct pipes *pipes, int fd, short events, struct coil_op **
         close_out(pipes);
     }
     return rc == -ECANCELED && !self->cancel ? 0 : rc < 0 ? (int)rc : 0;
-}
-
-static void interrupt(struct coil_op *op)
-{
-    if (op && op->loop_) {
-        coil__op_request_cancel(op);
-    }
 }
 
 /* --- reading --- */
