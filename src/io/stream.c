@@ -235,13 +235,12 @@ int coil_stream_open(int fd, const struct coil_stream_options *options,
     struct coil_loop *loop = coil__thread.loop;
     int type = 0;
     socklen_t size = sizeof type;
+    int rc = fd < 0 || !loop ? -EBADF
+                             : loop->backend->net->get_option(loop->backend, fd, SOL_SOCKET,
+                                                              SO_TYPE, &type, &size);
 
-    if (fd >= 0 && loop &&
-        loop->backend->net->get_option(loop->backend, fd, SOL_SOCKET, SO_TYPE, &type, &size) ==
-            -ENOTSOCK) {
-        return coil__stream_open_descriptor(fd, options, ret_stream);
-    }
-    return coil__stream_open_socket(fd, options, ret_stream);
+    return rc == 0 || rc == -EBADF ? coil__stream_open_socket(fd, options, ret_stream)
+                                   : coil__stream_open_descriptor(fd, options, ret_stream);
 }
 
 static bool is_complete(const struct coil_transport_class *class)

@@ -238,7 +238,7 @@ static int pipes_write_eof(struct coil_transport *transport)
     if (!is_one(pipes)) {
         close_out(pipes);
     }
-    return rc == -ENOTCONN ? 0 : rc;
+    return rc == -ENOTCONN ? -EPIPE : rc; /* the peer is gone */
 }
 
 /* --- the end --- */

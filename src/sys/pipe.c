@@ -296,7 +296,7 @@ int coil__pipe_shut(struct coil__pipe *pipe)
 
 void coil__pipe_close(int fd)
 {
-    if (fd >= 0 && fcntl(fd, F_GETFD) >= 0) {
+    if (fd >= 0 && (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)) {
         close(fd);
     }
 }

@@ -18,8 +18,11 @@ static void open_pipe(int ret_fds[2])
 
 static void close_both(const int fds[2])
 {
-    close(fds[0]);
-    close(fds[1]);
+    for (int i = 0; i < 2; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
+    }
 }
 
 static bool is_same_file(int a, int b)
@@ -51,7 +54,7 @@ TASK_TEST(fds_are_passed_with_bytes)
 {
     int pair[2];
     int pipe[2];
-    struct receiver r = {.max = 8, .count = 77};
+    struct receiver r = {.max = 8, .fds = {-1, -1}, .count = 77};
     char byte = 0;
 
     test_socket_pair(pair);
@@ -77,7 +80,7 @@ TASK_TEST(fds_are_passed_with_bytes)
 
 TASK_TEST(fds_none_and_the_end)
 {
-    struct receiver r = {.max = 8};
+    struct receiver r = {.max = 8, .fds = {-1, -1}};
     int pair[2];
 
     test_socket_pair(pair);
@@ -171,7 +174,7 @@ TASK_TEST(fds_sent_to_a_stream_are_dropped)
 
 TASK_TEST(fds_when_no_more_can_be_open)
 {
-    struct receiver r = {.max = 8, .count = 77};
+    struct receiver r = {.max = 8, .fds = {-1, -1}, .count = 77};
     struct rlimit before;
     struct rlimit low;
     int pair[2];
@@ -271,7 +274,7 @@ COIL_TEST(fds_outside_of_a_task)
 
 TASK_TEST(fds_receive_with_a_deadline)
 {
-    struct receiver r = {.max = 8, .count = 77};
+    struct receiver r = {.max = 8, .fds = {-1, -1}, .count = 77};
     int pair[2];
 
     test_socket_pair(pair);
@@ -295,7 +298,7 @@ TASK_TEST(fds_receive_with_a_deadline)
 TASK_TEST(fds_are_not_lost_by_a_cancel)
 {
     for (int round = 0; round < 60; round++) {
-        struct receiver r = {.max = 8};
+        struct receiver r = {.max = 8, .fds = {-1, -1}};
         struct coil_task *task;
         int pair[2];
 
@@ -323,7 +326,7 @@ TASK_TEST(fds_are_not_lost_by_a_cancel)
 TASK_TEST(fds_wait_for_room)
 {
     static char filler[4096];
-    struct receiver r = {.max = 8};
+    struct receiver r = {.max = 8, .fds = {-1, -1}};
     struct coil_task *task;
     int pair[2];
     size_t filled = 0;

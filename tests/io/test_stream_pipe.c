@@ -12,6 +12,20 @@
 #include <termios.h>
 #include <unistd.h>
 
+/* A body with an end to its patience. Simulated time would pass before a terminal has answered. */
+#define PIPE_TEST(name)                                                                            \
+    static int patient_##name(void);                                                               \
+    TASK_TEST(name)                                                                                \
+    {                                                                                              \
+        int rc = 0;                                                                                \
+                                                                                                   \
+        coil_timeout(test_backend_is("sim") ? COIL_NEVER : PATIENCE) {                             \
+            rc = patient_##name();                                                                 \
+        }                                                                                          \
+        return rc;                                                                                 \
+    }                                                                                              \
+    static int patient_##name(void)
+
 static void open_pipe(int ret_fds[2])
 {
     CHECK_INT(pipe2(ret_fds, O_CLOEXEC), ==, 0);
@@ -36,7 +50,7 @@ static bool is_nonblocking(int fd)
 
 /* --- pipes --- */
 
-TASK_TEST(pipe_carries_lines)
+PIPE_TEST(pipe_carries_lines)
 {
     struct coil_stream *s[2];
     char line[32];
@@ -97,19 +111,19 @@ static void move_much(bool is_old_kernel)
     close(copies[1]);
 }
 
-TASK_TEST(pipe_carries_much_and_stays_blocking_for_others)
+PIPE_TEST(pipe_carries_much_and_stays_blocking_for_others)
 {
     move_much(false);
     return 0;
 }
 
-TASK_TEST(pipe_of_an_old_kernel)
+PIPE_TEST(pipe_of_an_old_kernel)
 {
     move_much(true);
     return 0;
 }
 
-TASK_TEST(pipe_that_is_nonblocking_stays_so)
+PIPE_TEST(pipe_that_is_nonblocking_stays_so)
 {
     struct coil_stream *s[2];
     int fds[2] = {-1, -1};
@@ -128,7 +142,7 @@ TASK_TEST(pipe_that_is_nonblocking_stays_so)
 
 /* --- the other end goes --- */
 
-TASK_TEST(pipe_without_a_reader_gives_an_error_and_no_signal)
+PIPE_TEST(pipe_without_a_reader_gives_an_error_and_no_signal)
 {
     for (int old = 0; old < 2; old++) {
         struct coil_stream *s[2];
@@ -147,7 +161,7 @@ TASK_TEST(pipe_without_a_reader_gives_an_error_and_no_signal)
 }
 
 /* A SIGPIPE that somebody else has coming is left to him. */
-TASK_TEST(pipe_leaves_a_pending_signal_alone)
+PIPE_TEST(pipe_leaves_a_pending_signal_alone)
 {
     struct coil_stream *s[2];
     sigset_t pipe;
@@ -179,7 +193,7 @@ static int wait_for_the_end(void *arg)
 }
 
 /* E11: a reading call on an end that is only written to waits for that. */
-TASK_TEST(pipe_tells_that_its_reader_has_gone)
+PIPE_TEST(pipe_tells_that_its_reader_has_gone)
 {
     struct coil_stream *s[2];
     struct coil_task *task;
@@ -197,7 +211,7 @@ TASK_TEST(pipe_tells_that_its_reader_has_gone)
 }
 
 /* And who waits for that hears of the end of the writing as well. */
-TASK_TEST(pipe_write_eof_closes_the_writing_end)
+PIPE_TEST(pipe_write_eof_closes_the_writing_end)
 {
     for (int is_watched = 0; is_watched < 2; is_watched++) {
         struct coil_stream *s[2];
@@ -225,7 +239,7 @@ TASK_TEST(pipe_write_eof_closes_the_writing_end)
 
 /* --- two pipes, one stream --- */
 
-TASK_TEST(pipes_both_ways)
+PIPE_TEST(pipes_both_ways)
 {
     struct coil_stream *s[2];
     int there[2] = {-1, -1};
@@ -249,7 +263,7 @@ TASK_TEST(pipes_both_ways)
 }
 
 /* Somebody's standard input may be a socket, too; and both may be one. */
-TASK_TEST(pipes_of_sockets)
+PIPE_TEST(pipes_of_sockets)
 {
     struct coil_stream *s[2];
     int fds[2] = {-1, -1};
@@ -271,7 +285,7 @@ TASK_TEST(pipes_of_sockets)
     return 0;
 }
 
-TASK_TEST(pipe_in_the_wrong_direction)
+PIPE_TEST(pipe_in_the_wrong_direction)
 {
     struct coil_stream *stream = NULL;
     int fds[2] = {-1, -1};
@@ -289,7 +303,7 @@ TASK_TEST(pipe_in_the_wrong_direction)
     return 0;
 }
 
-TASK_TEST(pipes_misuse)
+PIPE_TEST(pipes_misuse)
 {
     struct coil_stream_options options = {.high_water = 10, .low_water = 11};
     struct coil_stream *stream = NULL;
@@ -323,7 +337,7 @@ COIL_TEST(pipes_without_a_loop)
 
 /* --- cancel, abort --- */
 
-TASK_TEST(pipe_waits_can_be_cut_short)
+PIPE_TEST(pipe_waits_can_be_cut_short)
 {
     struct coil_stream *s[2];
     struct sink sink;
@@ -348,7 +362,7 @@ TASK_TEST(pipe_waits_can_be_cut_short)
     return 0;
 }
 
-TASK_TEST(pipe_aborted_or_closed_while_tasks_wait)
+PIPE_TEST(pipe_aborted_or_closed_while_tasks_wait)
 {
     for (int i = 0; i < 4; i++) {
         struct coil_stream *s[2];
@@ -404,7 +418,7 @@ static int open_terminal(int *ret_master)
     return slave;
 }
 
-TASK_TEST(terminal_is_not_made_nonblocking_for_the_shell)
+PIPE_TEST(terminal_is_not_made_nonblocking_for_the_shell)
 {
     struct coil_stream *user = NULL;
     struct coil_stream *program = NULL;
@@ -437,7 +451,7 @@ TASK_TEST(terminal_is_not_made_nonblocking_for_the_shell)
     return 0;
 }
 
-TASK_TEST(terminal_hangs_up)
+PIPE_TEST(terminal_hangs_up)
 {
     struct coil_stream *program = NULL;
     int master = -1;
@@ -458,7 +472,7 @@ TASK_TEST(terminal_hangs_up)
 
 /* --- devices and files --- */
 
-TASK_TEST(devices_that_are_always_ready)
+PIPE_TEST(devices_that_are_always_ready)
 {
     struct coil_stream *stream = NULL;
     char buf[64];
@@ -488,7 +502,7 @@ static int open_file(const char *name, int flags)
 }
 
 /* prog < file > file */
-TASK_TEST(files_are_copied)
+PIPE_TEST(files_are_copied)
 {
     struct coil_stream *s = NULL;
     int from = open_file("from", O_RDWR | O_CREAT);
@@ -524,7 +538,7 @@ TASK_TEST(files_are_copied)
     return 0;
 }
 
-TASK_TEST(file_that_is_only_written)
+PIPE_TEST(file_that_is_only_written)
 {
     struct coil_stream *s = NULL;
     const char *data;
@@ -546,7 +560,7 @@ TASK_TEST(file_that_is_only_written)
     return 0;
 }
 
-TASK_TEST(file_that_is_full)
+PIPE_TEST(file_that_is_full)
 {
     struct coil_stream *s = NULL;
     int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -560,7 +574,7 @@ TASK_TEST(file_that_is_full)
     return 0;
 }
 
-TASK_TEST(pipe_takes_a_file)
+PIPE_TEST(pipe_takes_a_file)
 {
     struct coil_stream *s[2];
     struct coil_task *task;
