@@ -21,6 +21,8 @@
 #include <coil/address.h>
 #include <coil/base.h>
 
+#include <sys/uio.h>
+
 struct coil_stream;
 
 /* All-zero is the default of everything. */
@@ -131,6 +133,12 @@ COIL_EXPORT bool coil_stream_at_eof(const struct coil_stream *stream);
 COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_write(struct coil_stream *stream, const void *buf,
                                                     size_t size);
 
+/* As write, of several pieces that stay together; to an idle socket they go in one system call,
+ * without a copy if they are large. iov: count (1 to IOV_MAX) pieces of the caller's memory, needed
+ * until it returns. Returns the sum of their sizes, or less as write does. -EINVAL. */
+COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_writev(struct coil_stream *stream,
+                                                     const struct iovec *iov, int count);
+
 /* As write, but does not suspend: accepts what there is room for below the high-water mark. Returns
  * the count (>= 1, for a size above 0); -EAGAIN while there is no room or a write of another task
  * is under way; errors as above. Callable from callbacks and in cancelled tasks. */
@@ -156,6 +164,15 @@ COIL_EXPORT COIL_SUSPENDS int coil_stream_close(struct coil_stream *stream);
 /* Closes at once: what was not sent is dropped, the peer sees a reset if it sends. Frees the
  * stream. NULL: does nothing. Does not suspend; callable from callbacks. */
 COIL_EXPORT void coil_stream_abort(struct coil_stream *stream);
+
+/* Gives up the descriptor: sends what is waiting, frees the stream without closing, and returns the
+ * descriptor, which is the caller's from then on (non-blocking). buf: takes what was received and
+ * not read, size bytes of room; may be NULL and 0. ret_size: how many those are. On failure the
+ * stream stays as it was: -COIL_ELIMIT (buf is too small: read first), -COIL_ECONCURRENT (another
+ * task is in a call on it), -EOPNOTSUPP (over a transport), the error of an earlier write.
+ * Cancel: the stream stays. asyncio: none; a new protocol by set_protocol. */
+COIL_EXPORT COIL_SUSPENDS int coil_stream_detach(struct coil_stream *stream, void *buf, size_t size,
+                                                 size_t *ret_size);
 
 /* Bytes that were written and not yet handed to the system. */
 COIL_EXPORT size_t coil_stream_get_write_buffer_size(const struct coil_stream *stream);

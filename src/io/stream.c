@@ -341,7 +341,7 @@ static void dispose(struct coil_stream *stream)
     coil__stream_drop_output(stream);
     if (COIL__UNLIKELY(stream->transport)) {
         stream->transport->class_->free(stream->transport);
-    } else {
+    } else if (COIL__LIKELY(stream->fd >= 0)) {
         backend->class->release(backend, stream->fd);
         backend->net->close(backend, stream->fd);
     }
@@ -472,6 +472,40 @@ int coil_stream_close(struct coil_stream *handle)
     if (!stream->is_closing) {
         shut(stream);
     }
+    coil__stream_leave(stream);
+    return rc;
+}
+
+static int detach(struct coil_stream *stream, struct coil_task *self, void *buf, size_t size,
+                  size_t *ret_size)
+{
+    struct coil__backend *backend = stream->loop->backend;
+    int rc = stream->transport ? -EOPNOTSUPP : coil__stream_wait_queued(stream, self, 0);
+    int fd = stream->fd;
+
+    if (rc == 0 && (stream->users > 1 || stream->reader)) {
+        rc = -COIL_ECONCURRENT;
+    }
+    rc = rc < 0 ? rc : coil__stream_take_rest(stream, buf, size, ret_size);
+    if (rc < 0) {
+        return rc;
+    }
+    backend->class->release(backend, fd);
+    stream->fd = -1;
+    shut(stream);
+    return fd;
+}
+
+int coil_stream_detach(struct coil_stream *handle, void *buf, size_t size, size_t *ret_size)
+{
+    struct coil_stream *stream;
+    struct coil_task *self;
+    int rc = (!buf && size > 0) || !ret_size ? -EINVAL : coil__stream_enter(handle, &stream, &self);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = detach(stream, self, buf, size, ret_size);
     coil__stream_leave(stream);
     return rc;
 }

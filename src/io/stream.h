@@ -76,7 +76,7 @@ struct coil_stream {
     struct coil_stream *next_free;
     uint8_t generation;
     struct coil__io *io;
-    int fd;                           /* -1 over a transport */
+    int fd;                           /* -1 over a transport, and once given up */
     struct coil_transport *transport; /* instead of a socket; NULL: there is one */
     int read_error;        /* negative: what reading met; returned once the buffer is empty */
     int write_error;       /* negative: what sending met; nothing is sent any more */
@@ -154,6 +154,8 @@ int coil__stream_open_socket(int fd, const struct coil_stream_options *options,
 
 /* stream_read.c: forgets what was received. */
 void coil__stream_drop_input(struct coil_stream *stream);
+/* Moves all that is buffered to buf: 0, -COIL_ELIMIT. */
+int coil__stream_take_rest(struct coil_stream *stream, void *buf, size_t size, size_t *ret_size);
 
 /* stream_write.c */
 void coil__stream_init_output(struct coil_stream *stream);

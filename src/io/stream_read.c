@@ -267,6 +267,15 @@ ssize_t coil_stream_read(struct coil_stream *handle, void *buf, size_t size)
     return leave(stream, size > 0 ? read_some(stream, self, buf, size) : 0);
 }
 
+int coil__stream_take_rest(struct coil_stream *stream, void *buf, size_t size, size_t *ret_size)
+{
+    if (buffered(stream) > size) {
+        return -COIL_ELIMIT;
+    }
+    *ret_size = take_buffered(stream, buf, size);
+    return 0;
+}
+
 static ssize_t try_some(struct coil_stream *stream, void *buf, size_t size)
 {
     size_t taken = take_buffered(stream, buf, size);

@@ -523,6 +523,134 @@ ssize_t coil_stream_write(struct coil_stream *handle, const void *buf, size_t si
     return rc;
 }
 
+/* --- several pieces --- */
+
+/* All of them at once where that is worth a system call: the count; 0: it must be done otherwise. */
+static ssize_t send_vector(struct coil_stream *stream, struct coil_task *self,
+                           const struct iovec *iov, int count)
+{
+    struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
+    struct coil_op op = {.kind_ = COIL__OP_SENDMSG, .fd_ = stream->fd, .buf_ = &msg, .size_ = 1};
+    ssize_t sent = send_now(stream, self, &op, false);
+
+    if (sent < 0 && sent != -EAGAIN && op.result != -ECANCELED) {
+        coil__stream_fail(stream, (int)sent);
+    }
+    return sent == -EAGAIN ? 0 : sent;
+}
+
+/* What is left of the pieces after the first `done` bytes, one by one. */
+static ssize_t write_pieces(struct coil_stream *stream, struct coil_task *self,
+                            const struct iovec *iov, int count, size_t done)
+{
+    size_t skip = done;
+
+    for (int i = 0; i < count; i++) {
+        size_t first = skip < iov[i].iov_len ? skip : iov[i].iov_len;
+        size_t size = iov[i].iov_len - first;
+        ssize_t rc;
+
+        skip -= first;
+        rc = coil__stream_write_all(stream, self, (const char *)iov[i].iov_base + first, size);
+        if (rc < 0) {
+            return done > 0 ? (ssize_t)done : rc;
+        }
+        done += (size_t)rc;
+        if ((size_t)rc < size) {
+            break;
+        }
+    }
+    return (ssize_t)done;
+}
+
+static ssize_t write_vector(struct coil_stream *stream, struct coil_task *self,
+                            const struct iovec *iov, int count, size_t size)
+{
+    ssize_t rc = coil__stream_take_turn(stream, self);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (size >= DIRECT_SIZE && !stream->transport && stream->queued == 0 && !stream->is_sending) {
+        rc = send_vector(stream, self, iov, count);
+    }
+    rc = rc < 0 ? rc : write_pieces(stream, self, iov, count, (size_t)rc);
+    coil__stream_give_turn(stream);
+    coil__spend(self);
+    return rc;
+}
+
+/* Lent pieces do not outlive a wait: a copy of all does. */
+static ssize_t write_vector_copy(struct coil_stream *stream, struct coil_task *self,
+                                 const struct iovec *iov, int count, size_t size)
+{
+    struct iovec whole = {.iov_base = coil__malloc(size), .iov_len = 0};
+    char *copy = whole.iov_base;
+    ssize_t rc;
+
+    if (!copy) {
+        return -ENOMEM;
+    }
+    for (int i = 0; i < count; i++) {
+        if (iov[i].iov_len > 0) {
+            memcpy(copy + whole.iov_len, iov[i].iov_base, iov[i].iov_len);
+            whole.iov_len += iov[i].iov_len;
+        }
+    }
+    rc = write_vector(stream, self, &whole, 1, size);
+    coil__free(copy);
+    return rc;
+}
+
+/* The sum of the sizes; -EINVAL. */
+static ssize_t sum_of(const struct iovec *iov, int count)
+{
+    size_t size = 0;
+
+    if (!iov || count < 1 || count > IOV_MAX) {
+        return -EINVAL;
+    }
+    for (int i = 0; i < count; i++) {
+        if ((!iov[i].iov_base && iov[i].iov_len > 0) || iov[i].iov_len > SSIZE_MAX - size) {
+            return -EINVAL;
+        }
+        size += iov[i].iov_len;
+    }
+    return (ssize_t)size;
+}
+
+static bool is_any_lent(const struct coil_stream *stream, const struct iovec *iov, int count)
+{
+    bool is_lent = false;
+
+    for (int i = 0; i < count; i++) {
+        is_lent |= iov[i].iov_len > 0 && coil__stream_is_in_hot(stream, iov[i].iov_base);
+    }
+    return is_lent;
+}
+
+ssize_t coil_stream_writev(struct coil_stream *handle, const struct iovec *iov, int count)
+{
+    ssize_t size = sum_of(iov, count);
+    struct coil_stream *stream;
+    struct coil_task *self;
+    ssize_t rc = size < 0 ? size : coil__stream_enter(handle, &stream, &self);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = stream->has_eof_queued ? -COIL_ECLOSED : coil__stream_state_error(stream);
+    if (rc == 0 && size > 0) {
+        rc = is_any_lent(stream, iov, count)
+                 ? write_vector_copy(stream, self, iov, count, (size_t)size)
+                 : write_vector(stream, self, iov, count, (size_t)size);
+    }
+    coil__stream_leave(stream);
+    return rc;
+}
+
+/* --- without waiting --- */
+
 static ssize_t try_write(struct coil_stream *stream, const void *data, size_t size)
 {
     size_t queued = coil__stream_queued(stream);
@@ -555,6 +683,8 @@ ssize_t coil_stream_try_write(struct coil_stream *handle, const void *buf, size_
     rc = stream->has_eof_queued ? -COIL_ECLOSED : coil__stream_state_error(stream);
     return rc < 0 || size == 0 ? rc : try_write(stream, buf, size);
 }
+
+/* --- draining, and the end --- */
 
 static int wait_queued(struct coil_stream *handle, bool to_the_end)
 {
