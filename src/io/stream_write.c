@@ -525,7 +525,7 @@ ssize_t coil_stream_write(struct coil_stream *handle, const void *buf, size_t si
 
 /* --- several pieces --- */
 
-/* All of them at once where that is worth a system call: the count; 0: it must be done otherwise. */
+/* All of them at once, where that is worth a call: the count; 0: it must be done otherwise. */
 static ssize_t send_vector(struct coil_stream *stream, struct coil_task *self,
                            const struct iovec *iov, int count)
 {

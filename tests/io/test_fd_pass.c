@@ -294,7 +294,7 @@ TASK_TEST(fds_receive_with_a_deadline)
     return 0;
 }
 
-/* The cancel and the message at the same time: either it is received whole, or it is still there. */
+/* The cancel and the message at the same time: it is received whole, or it is still there. */
 TASK_TEST(fds_are_not_lost_by_a_cancel)
 {
     for (int round = 0; round < 60; round++) {
