@@ -14,8 +14,16 @@ ROOT = os.path.dirname(BENCH)
 BUILD = os.path.join(BENCH, "build")
 DEBIAN_PYTHON = "/usr/bin/python3"
 MICRO = ("yield", "create", "handover")
+SYNC = ("lock", "queue")
+READS = ("files",)
+SPAWN = ("spawn",)
+UDP = ("udp",)
 TASKS = MICRO + ("sleep",)
 ECHO = ("echo", "idle")
+ALL = TASKS + ECHO + SYNC + READS + SPAWN + UDP
+READ_FILE_SIZE = 64 * 1024 * 1024
+UDP_SOCKETS = 8
+UDP_WINDOW = 32
 
 
 class Program:
@@ -82,32 +90,37 @@ def all_programs(coil_bin):
     script = os.path.join(BENCH, "peers", "python", "bench_asyncio.py")
     gxx_asio = ("g++", "libasio-dev")
     return [
-        Program("bare", "limit", [built("switch_bare")], TASKS),
+        Program("bare", "limit", [built("switch_bare")], TASKS + ("queue",)),
         Program("epoll", "limit", [built("echo_epoll")], ECHO),
         Program("uring", "limit", [built("echo_uring")], ECHO, ("liburing-dev",)),
+        Program("raw", "limit", [built("raw")], READS + SPAWN + UDP, ("liburing-dev",)),
         Program("epoll-hot", "hot", [built("echo_epoll")], ECHO, echo_word="echo-hot"),
-        Program("coil", "coil", [coil_bin], TASKS + ECHO),
-        Program("coil-epoll", "coil", [coil_bin], ECHO, env={"COIL_BACKEND": "epoll"}),
+        Program("coil", "coil", [coil_bin], ALL),
+        Program("coil-epoll", "coil", [coil_bin], ECHO + READS + SPAWN + UDP,
+                env={"COIL_BACKEND": "epoll"}),
         Program("st", "peer", [built("bench_st")], TASKS + ECHO, ("libst-dev",)),
-        Program("libuv", "peer", [built("bench_libuv")], ECHO, ("libuv1-dev",)),
+        Program("libuv", "peer", [built("bench_libuv")], ECHO + SPAWN + UDP, ("libuv1-dev",)),
         Program("asio-cb", "peer", [built("asio_callbacks")], ECHO, gxx_asio),
         Program("asio-co", "peer", [built("asio_coroutines")], TASKS + ECHO, gxx_asio),
         Program("go", "peer", [built("bench_go")], TASKS + ECHO, ("golang-go",)),
         Program("tokio", "peer", [built("bench_tokio")], TASKS + ECHO,
                 ("cargo", "rustc", "librust-tokio-dev")),
-        Program("asyncio", "peer", [DEBIAN_PYTHON, script, "asyncio"], TASKS + ECHO, ("python3",)),
-        Program("uvloop", "peer", [DEBIAN_PYTHON, script, "uvloop"], TASKS + ECHO,
-                ("python3-uvloop",)),
+        Program("asyncio", "peer", [DEBIAN_PYTHON, script, "asyncio"],
+                TASKS + ECHO + SYNC + SPAWN + UDP, ("python3",)),
+        Program("uvloop", "peer", [DEBIAN_PYTHON, script, "uvloop"],
+                TASKS + ECHO + SYNC + SPAWN + UDP, ("python3-uvloop",)),
     ]
 
 
 def all_works(connections):
     works = [Work(item, item, "ns", "ns") for item in MICRO]
+    works += [Work(item, item, "cpu_ns", "ns CPU") for item in SYNC + READS + SPAWN]
     works.append(Work("sleep-100000", "sleep", "wall_s", "s", tasks=100000))
     works.append(Work("sleep-1000000", "sleep", "wall_s", "s", tasks=1000000))
     for size in (64, 16384):
         for count in connections:
             works.append(Work(f"echo-{size}-{count}", "echo", "cpu_us", "us CPU", size=size,
                               connections=count))
+    works.append(Work("udp-64", "udp", "cpu_us", "us CPU", size=64))
     works.append(Work("idle-8000", "idle", "kib_per_connection", "KiB/conn", connections=8000))
     return works

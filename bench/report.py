@@ -22,6 +22,10 @@ RATIO_BARS = {
     "create": 2.0,
     "handover": 3.0,
     "sleep-1000000": 1.2,
+    "queue": 6.0,
+    "files": 1.11,
+    "spawn": 1.10,
+    "udp-64": 1.10,
     "echo-64-100": 1.05,
     "echo-64-1000": 1.08,
     "echo-64-8000": 1.10,
@@ -30,7 +34,8 @@ RATIO_BARS = {
     "echo-16384-1000": None,
     "echo-16384-8000": None,
 }
-NOT_A_RACE = ("sleep-1000000",)
+NOT_A_RACE = ("sleep-1000000", "queue", "files", "spawn", "udp-64")
+LOCK_NS_BAR = 5.0
 KIB_PER_TASK_BAR = 4.4
 KIB_PER_IDLE_BAR = 6.0
 
@@ -144,6 +149,7 @@ class Report:
             if name in by_name:
                 lines += self.ratio_bar(by_name[name], most)
         for name, key, most, unit in (
+                ("lock", "cpu_ns", LOCK_NS_BAR, "ns a pair"),
                 ("sleep-1000000", "kib_per_task", KIB_PER_TASK_BAR, "KiB RSS a task"),
                 ("idle-8000", "kib_per_connection", KIB_PER_IDLE_BAR, "KiB RSS a connection")):
             if name in by_name:

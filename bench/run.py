@@ -140,10 +140,13 @@ class Runner:
         self.cpus = Cpus()
         self.ports = Ports()
         self.load = programs.built("tcpload")
+        self.read_file = None
 
     def run_tasks(self, program, work):
         argv = program.argv + [work.item]
         timeout = MICRO_TIMEOUT_S
+        if work.item in programs.READS:
+            argv.append(self.file_to_read())
         if work.tasks:
             argv.append(str(work.tasks))
             timeout = SLEEP_TIMEOUT_S
@@ -152,24 +155,44 @@ class Runner:
             values["kib_per_task"] = values["rss_kib"] / work.tasks
         return values
 
+    def file_to_read(self):
+        """A file that the system has in memory."""
+        if not self.read_file:
+            self.read_file = programs.built("read_file")
+            with open(self.read_file, "wb") as file:
+                for _ in range(programs.READ_FILE_SIZE >> 20):
+                    file.write(os.urandom(1 << 20))
+        with open(self.read_file, "rb") as file:
+            while file.read(1 << 20):
+                pass
+        return self.read_file
+
+    def load_argv(self, work, port, pid):
+        pid = ["--pid", str(pid)]
+        warmup = ["--warmup", str(self.options.warmup)]
+        seconds = str(self.options.seconds)
+        if work.item == "idle":
+            return [self.load, "idle", HOST, port, str(work.connections)] + pid
+        if work.item in programs.UDP:
+            return [programs.built("udpload"), HOST, port, str(programs.UDP_SOCKETS),
+                    str(programs.UDP_WINDOW), str(work.size), seconds] + warmup + pid
+        return [self.load, HOST, port, str(work.connections), str(work.size),
+                seconds] + warmup + pid
+
     def run_server(self, program, work):
         port = str(self.ports.take())
         seconds = self.options.seconds
-        server = start(program.argv + [program.echo_word, port], self.cpus.server, program.env)
+        word = program.echo_word if work.item in programs.ECHO else work.item
+        server = start(program.argv + [word, port], self.cpus.server, program.env)
         try:
             wait_ready(server)
-            pid = ["--pid", str(server.pid)]
-            if work.item == "idle":
-                argv = [self.load, "idle", HOST, port, str(work.connections)] + pid
-            else:
-                argv = [self.load, HOST, port, str(work.connections), str(work.size),
-                        str(seconds), "--warmup", str(self.options.warmup)] + pid
-            return collect(argv, self.cpus.load, 60 + 3 * seconds)
+            return collect(self.load_argv(work, port, server.pid), self.cpus.load,
+                           60 + 3 * seconds)
         finally:
             end(server)
 
     def run(self, program, work):
-        if work.item in programs.ECHO:
+        if work.item in programs.ECHO + programs.UDP:
             return self.run_server(program, work)
         return self.run_tasks(program, work)
 
@@ -279,7 +302,8 @@ def parse_args():
     parser.add_argument("--seconds", type=float, default=2.0, help="measured window of one echo run")
     parser.add_argument("--warmup", type=float, default=0.5)
     parser.add_argument("--only", type=words, default=[],
-                        help="yield,create,handover,sleep,echo,idle or names as echo-64-100")
+                        help="yield,create,handover,lock,queue,files,spawn,sleep,echo,udp,idle or "
+                             "names as echo-64-100")
     parser.add_argument("--peers", type=words, default=[], help="names of the columns to run")
     parser.add_argument("--connections", type=counts, default=[1, 100, 1000, 8000])
     parser.add_argument("--coil-bin",
