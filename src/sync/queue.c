@@ -229,8 +229,7 @@ int coil_priority_queue_init(struct coil_queue *queue, size_t item_size, size_t 
     return init_memory(queue);
 }
 
-/* 0, or why the caller may not use it; from then on it is of the running loop. */
-static int check(struct coil_queue *queue)
+static int check_slowly(struct coil_queue *queue)
 {
     int rc = queue && queue->order_ != NOT_OPEN ? coil__waitlist_check(queue->loop_) : -EINVAL;
 
@@ -241,6 +240,17 @@ static int check(struct coil_queue *queue)
         queue->loop_ = coil__thread.loop;
     }
     return rc;
+}
+
+/* 0, or why the caller may not use it; from then on it is of the running loop. */
+static inline int check(struct coil_queue *queue)
+{
+    const struct coil_loop *loop = coil__thread.loop;
+
+    if (COIL__LIKELY(queue && queue->order_ != NOT_OPEN && queue->loop_ == loop && loop)) {
+        return 0;
+    }
+    return check_slowly(queue);
 }
 
 static void end_unfinished(struct coil_queue *queue, size_t count)
