@@ -8,15 +8,17 @@
  * call in place; where the disk must be waited for, io_uring does it, or else a thread of the
  * loop's pool (that of coil_to_thread): a slow disk holds up the calling task and nobody else.
  * coil_read and coil_write (coil/fd.h) do the same at the current position. The other calls of this
- * header are made in a thread of the pool, on every backend.
+ * header go to io_uring too, as far as the kernel takes them (open, fsync, fdatasync, stat and its
+ * siblings, rename, unlink, mkdir, rmdir, symlink), and else to a thread of the pool.
  *
  * Unless it says otherwise, a call returns what the system call of its name returns, or -errno;
  * -ENOMEM and -EAGAIN when there is no thread for it; -EINVAL for a NULL pointer. A path is
- * relative to the process's working directory, not copied, and looked at in the thread.
+ * relative to the process's working directory, not copied, and looked at after the call has begun.
  * Cancel: what waits for a thread is taken back and nothing happens. What has begun is waited for,
  * because it may still write to the caller's memory, and its result returned (nothing that was
- * opened is lost); the next suspending call fails. So a call that the system never finishes (the
- * open of a FIFO without a peer: give O_NONBLOCK) cannot be cancelled, and occupies a thread.
+ * opened is lost); the next suspending call fails. io_uring breaks off what can be, such as the
+ * open of a FIFO without a peer; in a thread of the pool that cannot be cancelled, and occupies
+ * the thread: give O_NONBLOCK.
  *
  * asyncio has no counterpart for files; loop.sendfile is coil_sendfile.
  */

@@ -2,14 +2,15 @@
  *
  * Reads are tried first, of what is in memory only. What must wait is left to io_uring, or to a
  * thread where the backend cannot wait for files; then the operation or the call stands on the
- * suspended task's stack. All other calls always go to a thread.
+ * suspended task's stack. All other calls are the backend's where it takes them (io_uring), and
+ * else always go to a thread.
  */
 #include "io/file.h"
 
 #include <errno.h>
 #include <limits.h>
 
-/* --- in a thread --- */
+/* --- by the backend, or in a thread --- */
 
 struct transfer {
     const struct coil_op *op;
@@ -55,13 +56,39 @@ static int run_call(void *arg)
     return 0;
 }
 
-ssize_t coil__file_call(struct coil_task *self, const struct coil__file_call *call,
-                        const char *what)
+/* Whoever opens a FIFO waits for its peer, in the kernel's thread, which a cancel reaches. */
+static ssize_t call_by_backend(struct coil_task *self, const struct coil__file_call *call,
+                               const char *what)
+{
+    struct coil__file_op file_op = {.call = call};
+    struct coil_op op;
+    ssize_t rc;
+
+    do {
+        op = (struct coil_op){.kind_ = COIL__OP_FILE, .fd_ = call->fd, .buf_ = &file_op};
+        rc = coil__op_wait(self, &op, what);
+    } while (rc == -EINTR);
+    if (rc == 0 && call->status) {
+        coil__os_store_status(&file_op);
+    }
+    return rc;
+}
+
+static ssize_t call_in_thread(struct coil_task *self, const struct coil__file_call *call,
+                              const char *what)
 {
     struct call job = {.call = call};
     int rc = coil__thread_wait(self, run_call, &job, NULL, what);
 
     return rc < 0 ? rc : job.rc;
+}
+
+ssize_t coil__file_call(struct coil_task *self, const struct coil__file_call *call,
+                        const char *what)
+{
+    bool is_backends = self->loop->backend->file_calls & UINT32_C(1) << call->kind;
+
+    return is_backends ? call_by_backend(self, call, what) : call_in_thread(self, call, what);
 }
 
 /* --- the calls --- */

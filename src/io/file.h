@@ -9,7 +9,7 @@
  * where memory serves it, else by the backend or in a thread. Never blocks the loop. */
 ssize_t coil__file_transfer(struct coil_task *self, struct coil_op *op, const char *what);
 
-/* One system call in a thread of the pool. */
+/* One system call, made by the backend or in a thread of the pool. Never blocks the loop. */
 ssize_t coil__file_call(struct coil_task *self, const struct coil__file_call *call,
                         const char *what);
 

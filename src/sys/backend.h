@@ -37,6 +37,7 @@ enum coil__op_kind {
     COIL__OP_SENDMSG,
     COIL__OP_ACCEPT,
     COIL__OP_CONNECT,
+    COIL__OP_FILE, /* a call on files: see backend->file_calls, and sys/file.h */
 };
 
 enum coil__op_state {
@@ -108,8 +109,9 @@ struct coil__net_class {
 struct coil__backend {
     const struct coil__backend_class *class;
     const struct coil__net_class *net;
-    unsigned in_flight; /* submitted and not completed, kept by the backend */
-    bool is_simulated;  /* ready tasks are drawn in an order of the seed's, polls never elided */
+    unsigned in_flight;  /* submitted and not completed, kept by the backend */
+    uint32_t file_calls; /* the kinds that it takes as COIL__OP_FILE: bits, of sys/file.h */
+    bool is_simulated;   /* ready tasks are drawn in an order of the seed's, polls never elided */
     /* Jobs in threads that will end in a wake; kept by the loop. While there are any, the
      * simulated backend waits in real time instead of moving its clock ahead of them. */
     unsigned external;

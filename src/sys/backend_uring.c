@@ -19,6 +19,7 @@
 #include "base/memory.h"
 #include "sys/backend.h"
 #include "sys/clock.h"
+#include "sys/uring.h"
 #include "sys/valgrind.h"
 
 #include <coil/error.h>
@@ -42,6 +43,9 @@ enum { TAG_IGNORE = 0, TAG_WAKE = 1, FIRST_OP = 8 };
 #ifndef IORING_SETUP_DEFER_TASKRUN
 #define IORING_SETUP_DEFER_TASKRUN (1U << 13)
 #endif
+
+/* The kernel's ERESTARTSYS, which is not for user space: an open that is broken off says it. */
+#define RESTART 512
 
 #define POLL_TAKES_PLACE ((uintptr_t)1) /* low bit of user_data: a poll in place of the op */
 
@@ -107,6 +111,9 @@ static void prepare(struct io_uring_sqe *sqe, const struct coil_op *op)
         break;
     case COIL__OP_ACCEPT:
         io_uring_prep_accept(sqe, op->fd_, op->buf_, (socklen_t *)(intptr_t)op->offset_, flags);
+        break;
+    case COIL__OP_FILE:
+        coil__uring_prepare_file(sqe, op->buf_);
         break;
     default:
         io_uring_prep_connect(sqe, op->fd_, op->buf_, (socklen_t)op->size_);
@@ -259,6 +266,11 @@ static void trust(const struct coil_op *op, size_t size)
     } else if (op->kind_ == COIL__OP_ACCEPT && op->buf_) {
         coil__valgrind_trust(op->buf_, *(const socklen_t *)(intptr_t)op->offset_);
         return;
+    } else if (op->kind_ == COIL__OP_FILE) {
+        struct coil__file_op *file_op = op->buf_;
+
+        coil__valgrind_trust(&file_op->statx, sizeof file_op->statx);
+        return;
     } else if (op->kind_ != COIL__OP_READ && op->kind_ != COIL__OP_RECV) {
         return;
     }
@@ -275,12 +287,13 @@ static void complete(struct uring *u, uint64_t data, int res)
     struct coil_op *op = (struct coil_op *)(uintptr_t)(data & ~(uint64_t)POLL_TAKES_PLACE);
     bool was_poll = data & POLL_TAKES_PLACE;
 
+    res = res == -RESTART ? -EINTR : res;
     if (op->state_ != COIL__OP_CANCELLING) {
         if (was_poll && (res >= 0 || res == -ETIME)) {
             issue(u, op);
             return;
         }
-        if (res == -EAGAIN && op->kind_ != COIL__OP_POLL) {
+        if (res == -EAGAIN && op->kind_ != COIL__OP_POLL && op->kind_ != COIL__OP_FILE) {
             poll_in_place(u, op);
             return;
         }
@@ -438,7 +451,7 @@ static bool uring_has_work(struct coil__backend *backend)
 
 /* From the best set of flags to the plainest; older kernels refuse the ones they do not know. The
  * best one is not for a ring whose descriptor is polled: what is deferred wakes no poll. */
-static int open_ring(struct io_uring *ring, bool is_polled)
+static int open_ring(struct io_uring *ring, bool is_polled, uint32_t *ret_file_calls)
 {
     static const unsigned flag_sets[] = {
         IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
@@ -447,7 +460,6 @@ static int open_ring(struct io_uring *ring, bool is_polled)
     };
     const unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_FAST_POLL |
                             IORING_FEAT_RSRC_TAGS; /* 5.13: multishot poll */
-    struct io_uring_probe probe = {0};
     int rc = -EINVAL;
 
     for (size_t i = is_polled; i < sizeof flag_sets / sizeof *flag_sets && rc == -EINVAL; i++) {
@@ -461,8 +473,8 @@ static int open_ring(struct io_uring *ring, bool is_polled)
             return -ENOSYS;
         }
     }
-    if (rc == 0) { /* who may set it up may also start it? */
-        rc = io_uring_register_probe(ring, &probe, 0);
+    if (rc == 0) {
+        rc = coil__uring_probe_files(ring, ret_file_calls);
         if (rc < 0) {
             io_uring_queue_exit(ring);
         }
@@ -502,7 +514,7 @@ static int uring_get_fd(struct coil__backend *backend)
     if (backend->in_flight > 0) {
         return -COIL_EINVALIDSTATE;
     }
-    rc = open_ring(&plainer, true);
+    rc = open_ring(&plainer, true, &backend->file_calls);
     if (rc < 0) {
         return rc;
     }
@@ -576,7 +588,7 @@ int coil__uring_open(const struct coil__backend_config *config, struct coil__bac
         rc = -errno;
         goto fail;
     }
-    rc = open_ring(&u->ring, u->is_watched);
+    rc = open_ring(&u->ring, u->is_watched, &u->base.file_calls);
     if (rc < 0) {
         close(u->wake_fd);
         goto fail;

@@ -41,6 +41,15 @@ struct coil__file_call {
 
 ssize_t coil__os_file_call(const struct coil__file_call *call);
 
+/* A call that a backend makes: what the buf_ of a COIL__OP_FILE points to. */
+struct coil__file_op {
+    const struct coil__file_call *call;
+    struct statx statx; /* filled in by a call that asks for a status */
+};
+
+/* Stores what such a call has found out in call->status. Does not block. */
+void coil__os_store_status(const struct coil__file_op *file_op);
+
 /* A read of what is in memory; never waits. op: READ or READV. -EAGAIN: not all of it is there, or
  * the call that may wait knows better. -ESPIPE. */
 ssize_t coil__os_read_cached(const struct coil_op *op);
@@ -53,6 +62,15 @@ int coil__os_check_position(const struct coil_op *op);
 ssize_t coil__os_sendfile(int out_fd, int in_fd, int64_t *offset, size_t count);
 /* True when sendfile to it never waits for a peer: a file, or non-blocking. Does not block. */
 bool coil__os_takes_sendfile(int out_fd);
+
+/* splice(2): what a non-blocking socket has now, into a pipe that has room for it; -EAGAIN:
+ * nothing, 0: its end. And out of the pipe, which has so many bytes, into a file. -EINVAL: not with
+ * these. */
+ssize_t coil__os_splice_in(int socket, int pipe, size_t size);
+ssize_t coil__os_splice_out(int pipe, int fd, int64_t offset, size_t size);
+/* Whether bytes can be written to a descriptor at positions of their own: 0, -EBADF, -EINVAL (it
+ * appends). Does not block. */
+int coil__os_check_target(int fd);
 
 /* The current position, and its change. Neither blocks. */
 int64_t coil__os_tell(int fd);

@@ -9,6 +9,7 @@
 #include <sys/inotify.h>
 #include <sys/random.h>
 #include <sys/sendfile.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define RETRY(call)                                                                                \
@@ -19,6 +20,11 @@
         } while (result_ < 0 && errno == EINTR);                                                   \
         result_ < 0 ? -(ssize_t)errno : result_;                                                   \
     }))
+
+static struct timespec time_of(struct statx_timestamp from)
+{
+    return (struct timespec){.tv_sec = from.tv_sec, .tv_nsec = from.tv_nsec};
+}
 
 static ssize_t call_status(const struct coil__file_call *call)
 {
@@ -69,6 +75,27 @@ ssize_t coil__os_file_call(const struct coil__file_call *call)
     default:
         return RETRY(inotify_add_watch(call->fd, call->path, (uint32_t)call->flags));
     }
+}
+
+void coil__os_store_status(const struct coil__file_op *file_op)
+{
+    const struct statx *from = &file_op->statx;
+
+    *file_op->call->status = (struct stat){
+        .st_dev = makedev(from->stx_dev_major, from->stx_dev_minor),
+        .st_ino = from->stx_ino,
+        .st_mode = from->stx_mode,
+        .st_nlink = from->stx_nlink,
+        .st_uid = from->stx_uid,
+        .st_gid = from->stx_gid,
+        .st_rdev = makedev(from->stx_rdev_major, from->stx_rdev_minor),
+        .st_size = (off_t)from->stx_size,
+        .st_blksize = (blksize_t)from->stx_blksize,
+        .st_blocks = (blkcnt_t)from->stx_blocks,
+        .st_atim = time_of(from->stx_atime),
+        .st_mtim = time_of(from->stx_mtime),
+        .st_ctim = time_of(from->stx_ctime),
+    };
 }
 
 int coil__os_check_position(const struct coil_op *op)
@@ -124,6 +151,28 @@ bool coil__os_takes_sendfile(int out_fd)
         return false;
     }
     return flags & O_NONBLOCK || (fstat(out_fd, &status) == 0 && S_ISREG(status.st_mode));
+}
+
+ssize_t coil__os_splice_in(int socket, int pipe, size_t size)
+{
+    return RETRY(splice(socket, NULL, pipe, NULL, size, SPLICE_F_NONBLOCK | SPLICE_F_MOVE));
+}
+
+ssize_t coil__os_splice_out(int pipe, int fd, int64_t offset, size_t size)
+{
+    off64_t at = offset;
+
+    return RETRY(splice(pipe, NULL, fd, &at, size, SPLICE_F_MOVE));
+}
+
+int coil__os_check_target(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
+        return -EBADF;
+    }
+    return flags & O_APPEND ? -EINVAL : 0;
 }
 
 int64_t coil__os_tell(int fd)

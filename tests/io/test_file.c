@@ -5,10 +5,6 @@
 #include "in_task.h"
 #include "pair.h"
 
-#include <sys/resource.h>
-#include <sys/mount.h>
-#include <signal.h>
-
 /* --- every call, by number --- */
 
 enum how {
@@ -39,6 +35,7 @@ enum how {
 struct job {
     enum how how;
     int fd;
+    int flags; /* of OPEN */
     struct path path;
     struct path other;
     struct stat status;
@@ -54,7 +51,7 @@ static ssize_t call_path(struct job *job)
 
     switch (job->how) {
     case OPEN:
-        rc = coil_open(job->path.text, O_RDONLY, 0);
+        rc = coil_open(job->path.text, job->flags, 0600);
         return rc < 0 ? rc : close((int)rc);
     case RENAME:
         return coil_rename(job->path.text, job->other.text);
@@ -342,68 +339,7 @@ COIL_TEST(file_outside_of_a_loop)
     }
 }
 
-/* --- a disk that is full --- */
-
-static void write_until_full(const char *path)
-{
-    static char block[65536];
-    ssize_t rc = 0;
-    int64_t at = 0;
-    int fd = coil_open(path, O_WRONLY | O_CREAT, 0600);
-
-    CHECK_OK(fd);
-    while (at < 1 << 22 && (rc = coil_pwrite(fd, block, sizeof block, at)) > 0) {
-        at += rc;
-    }
-    CHECK(rc == -ENOSPC || rc == -EFBIG);
-    CHECK_INT(at, >, 0);
-    CHECK_OK(coil_close(fd));
-}
-
-TASK_TEST(file_size_limit)
-{
-    struct rlimit limit;
-    struct rlimit small = {1 << 20, 1 << 20};
-    struct path path = make_text("config", "old");
-    static char big[2 << 20];
-
-    CHECK_INT(getrlimit(RLIMIT_FSIZE, &limit), ==, 0);
-    small.rlim_max = limit.rlim_max;
-    signal(SIGXFSZ, SIG_IGN);
-    CHECK_INT(setrlimit(RLIMIT_FSIZE, &small), ==, 0);
-    write_until_full(path_of("big").text);
-    CHECK_ERR(coil_file_write(path.text, big, sizeof big, 0600), -EFBIG);
-    check_text(path, "old");
-    CHECK_INT(setrlimit(RLIMIT_FSIZE, &limit), ==, 0);
-    return 0;
-}
-
-TASK_TEST(file_system_full)
-{
-    struct path mount_point = path_of("mount");
-    struct path path = path_of("mount/config");
-    struct coil_dir_entry entry;
-    struct coil_dir dir = {0};
-    static char big[2 << 20];
-
-    CHECK_OK(coil_mkdir(mount_point.text, 0700));
-    if (mount("none", mount_point.text, "tmpfs", 0, "size=1m") != 0) {
-        test_skip("may not mount a file system");
-    }
-    CHECK_OK(coil_file_write(path.text, "old", 3, 0600));
-    CHECK_ERR(coil_file_write(path.text, big, sizeof big, 0600), -ENOSPC);
-    check_text(path, "old");
-    CHECK_OK(coil_dir_open(&dir, mount_point.text));
-    CHECK_INT(coil_dir_next(&dir, &entry), ==, 1);
-    CHECK_STR(entry.name, "config");
-    CHECK_INT(coil_dir_next(&dir, &entry), ==, 0); /* nothing is left behind */
-    CHECK_OK(coil_dir_close(&dir));
-    write_until_full(path_of("mount/big").text);
-    CHECK_INT(umount(mount_point.text), ==, 0);
-    return 0;
-}
-
-/* --- a disk that is slow, a pool that is full --- */
+/* --- a pool that is full --- */
 
 static int open_fifo(void *arg)
 {
@@ -413,58 +349,12 @@ static int open_fifo(void *arg)
     return fd < 0 ? fd : coil_close(fd);
 }
 
-static int echo(void *arg)
-{
-    int fd = *(int *)arg;
-    char byte;
-
-    while (coil_recv(fd, &byte, 1, 0) == 1 && coil_send_all(fd, &byte, 1) == 1) {
-    }
-    return 0;
-}
-
-/* The open of a FIFO without a peer stands for a disk that does not answer. */
-ONE_THREAD_TEST(file_slow_disk_does_not_stall_a_socket)
-{
-    struct path fifo = path_of("fifo");
-    struct path file = make_text("file", "hello");
-    struct coil_task *slow;
-    struct coil_task *queued;
-    struct coil_task *echoing;
-    struct job job;
-    char byte = 'x';
-    int fds[2];
-    int peer;
-
-    CHECK_INT(mkfifo(fifo.text, 0600), ==, 0);
-    open_fds(fds);
-    slow = coil_create_task(open_fifo, &fifo);
-    yield_times(2); /* the thread is its, before anybody else asks */
-    queued = start(&job, STAT, -1);
-    job.path = file;
-    echoing = coil_create_task(echo, &fds[1]);
-    for (int i = 0; i < 100; i++) {
-        CHECK_INT(coil_send_all(fds[0], &byte, 1), ==, 1);
-        CHECK_INT(coil_recv(fds[0], &byte, 1, 0), ==, 1);
-    }
-    CHECK(!coil_task_is_done(slow));
-    CHECK(!coil_task_is_done(queued));
-    while ((peer = open(fifo.text, O_WRONLY | O_NONBLOCK)) < 0 && !test_has_noticed()) {
-        CHECK_OK(coil_yield()); /* the thread is not there yet */
-    }
-    CHECK_OK(coil_await(slow));
-    CHECK_OK(coil_await(queued));
-    CHECK_OK(job.rc);
-    close(peer);
-    CHECK_OK(coil_close(fds[0]));
-    CHECK_OK(coil_await(echoing));
-    CHECK_OK(coil_close(fds[1]));
-    return 0;
-}
-
 /* Whether a call needs a thread: what does not depends on the backend. */
 static bool always_needs_thread(enum how how)
 {
+    if (test_backend_is("uring")) { /* and on the kernel, for others */
+        return how == FTRUNCATE || how == READLINK || how == READ_FILE || how == WRITE_FILE;
+    }
     return how > PWRITEV && how != SENDFILE;
 }
 
@@ -515,7 +405,8 @@ TASK_TEST(file_cancelled_before)
     return 0;
 }
 
-/* What a thread has begun is waited for, and its result is kept. */
+/* What a thread has begun is waited for, and its result is kept; io_uring breaks it off, unless it
+ * was first. Either way no descriptor is lost, or the test would find one left over. */
 ONE_THREAD_TEST(file_open_that_was_cancelled_late_returns_its_descriptor)
 {
     struct path fifo = path_of("fifo");
@@ -531,8 +422,51 @@ ONE_THREAD_TEST(file_open_that_was_cancelled_late_returns_its_descriptor)
     }
     coil_cancel(task); /* the open has begun: it succeeds, and close needs no leave */
     rc = coil_await(task);
-    CHECK(rc == 0);
+    CHECK(rc == 0 || (rc == -ECANCELED && test_backend_is("uring")));
     close(peer);
+    return 0;
+}
+
+/* Nobody will ever come to that FIFO. */
+TASK_TEST(file_open_that_never_ends_is_broken_off)
+{
+    struct path fifo = path_of("fifo");
+    struct coil_task *task;
+
+    if (!test_backend_is("uring")) {
+        test_skip("a thread that waits cannot be reached");
+    }
+    CHECK_INT(mkfifo(fifo.text, 0600), ==, 0);
+    for (int i = 0; i < 20; i++) {
+        task = coil_create_task(open_fifo, &fifo);
+        CHECK_OK(coil_sleep(i * COIL_MSEC / 10));
+        coil_cancel(task);
+        CHECK_ERR(coil_await(task), -ECANCELED);
+    }
+    return 0;
+}
+
+/* An open that is cancelled while it is done: whichever is first, the descriptor is the task's, or
+ * there is none. */
+TASK_TEST(file_open_cancel_race_loses_no_descriptor)
+{
+    struct path path = make_text("file", "hello");
+    struct path made = path_of("made");
+    int opened = 0;
+
+    for (int i = 0; i < 400; i++) {
+        struct job job;
+        struct coil_task *task = start(&job, OPEN, -1);
+
+        job.path = i % 2 ? path : made;
+        job.flags = i % 2 ? O_RDONLY : O_RDWR | O_CREAT | O_TRUNC;
+        yield_times(i / 2 % 20);
+        coil_cancel(task);
+        coil_await(task);
+        CHECK(job.rc == 0 || job.rc == -ECANCELED);
+        opened += job.rc == 0;
+    }
+    CHECK_INT(opened, >, 0);
     return 0;
 }
 
@@ -586,14 +520,86 @@ COIL_TEST_LIMIT(file_torture, 120)
     torture(run_use_files, NULL);
 }
 
+static void check_same_status(const struct stat *a, const struct stat *b)
+{
+    CHECK_INT(a->st_dev, ==, b->st_dev);
+    CHECK_INT(a->st_ino, ==, b->st_ino);
+    CHECK_INT(a->st_mode, ==, b->st_mode);
+    CHECK_INT(a->st_nlink, ==, b->st_nlink);
+    CHECK_INT(a->st_uid, ==, b->st_uid);
+    CHECK_INT(a->st_gid, ==, b->st_gid);
+    CHECK_INT(a->st_rdev, ==, b->st_rdev);
+    CHECK_INT(a->st_size, ==, b->st_size);
+    CHECK_INT(a->st_blksize, ==, b->st_blksize);
+    CHECK_INT(a->st_blocks, ==, b->st_blocks);
+    CHECK_INT(a->st_mtim.tv_sec, ==, b->st_mtim.tv_sec);
+    CHECK_INT(a->st_mtim.tv_nsec, ==, b->st_mtim.tv_nsec);
+    CHECK_INT(a->st_ctim.tv_nsec, ==, b->st_ctim.tv_nsec);
+}
+
 TASK_TEST(file_without_threads)
 {
     struct path path = make_text("job", "hello");
     struct stat status;
+    char buf[16];
 
     fault_syscall_named("pthread_create", 1, EAGAIN);
-    CHECK_ERR(coil_stat(path.text, &status), -EAGAIN);
+    if (test_backend_is("uring")) {
+        CHECK_OK(coil_stat(path.text, &status)); /* needs none */
+        CHECK_ERR(coil_readlink(path.text, buf, sizeof buf), -EAGAIN);
+    } else {
+        CHECK_ERR(coil_stat(path.text, &status), -EAGAIN);
+    }
     fault_off();
     CHECK_OK(coil_stat(path.text, &status));
+    return 0;
+}
+
+/* --- io_uring and the system's own calls say the same --- */
+
+TASK_TEST(file_status_is_that_of_the_system)
+{
+    static const char *const paths[] = {"/", "/dev/null", "/proc/self/exe", "/proc/self/fd/0"};
+    struct path file = make_file("file", 12345);
+    struct stat ours;
+    struct stat theirs;
+
+    for (size_t i = 0; i <= sizeof paths / sizeof *paths; i++) {
+        const char *path = i < sizeof paths / sizeof *paths ? paths[i] : file.text;
+
+        CHECK_OK(coil_stat(path, &ours));
+        CHECK_INT(stat(path, &theirs), ==, 0);
+        check_same_status(&ours, &theirs);
+        CHECK_OK(coil_lstat(path, &ours));
+        CHECK_INT(lstat(path, &theirs), ==, 0);
+        check_same_status(&ours, &theirs);
+    }
+    CHECK_OK(coil_fstat(0, &ours));
+    CHECK_INT(fstat(0, &theirs), ==, 0);
+    check_same_status(&ours, &theirs);
+    return 0;
+}
+
+/* Threads of the kernel have the umask and the working directory of the process. */
+TASK_TEST(file_umask_and_working_directory)
+{
+    struct path path = path_of("made");
+    mode_t mask = umask(027);
+    struct stat status;
+    char *before = getcwd(NULL, 0);
+    int fd;
+
+    CHECK(before && chdir(test_temp_dir()) == 0);
+    fd = coil_open("made", O_RDWR | O_CREAT, 0666);
+    CHECK_OK(fd);
+    CHECK_OK(coil_close(fd));
+    CHECK_OK(coil_mkdir("folder", 0777));
+    CHECK_OK(coil_stat(path.text, &status));
+    CHECK_INT(status.st_mode & 07777, ==, 0640);
+    CHECK_OK(coil_stat("folder", &status));
+    CHECK_INT(status.st_mode & 07777, ==, 0750);
+    CHECK_INT(before ? chdir(before) : 0, ==, 0);
+    free(before);
+    umask(mask);
     return 0;
 }
