@@ -153,6 +153,19 @@ COIL_EXPORT COIL_SUSPENDS ssize_t coil_sendfile(int out_fd, int in_fd, int64_t *
 COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_sendfile(struct coil_stream *stream, int in_fd,
                                                        int64_t *offset, size_t count);
 
+/* The other way round: what comes in on a stream, to a file, without a copy in user space where the
+ * system can (splice(2)), else by reading and writing. What the stream has buffered goes first; no
+ * other task may read meanwhile (-COIL_ECONCURRENT). out_fd: a file, not opened with O_APPEND.
+ * offset: where to begin in it, >= 0, and on return where it ended; NULL: the current position of
+ * out_fd, which is moved. count: waits until so many bytes have come, or the end of the stream.
+ * Returns how many were written: less than count at the end, or when a cancel or an error came
+ * after a part. An error when nothing was written: -EBADF, -ESPIPE (out_fd has no positions),
+ * -EINVAL (it appends), -ENOSPC, -EFBIG, -EIO, -ENOMEM...; those of coil_stream_read.
+ * Nothing is lost: bytes that were received and could not be written are read next; and offset (or
+ * the position) tells what was written. asyncio has no counterpart. */
+COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_recvfile(struct coil_stream *stream, int out_fd,
+                                                       int64_t *offset, size_t count);
+
 COIL_END_DECLS
 
 #endif

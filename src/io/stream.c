@@ -399,6 +399,9 @@ static void shut(struct coil_stream *stream)
     if (stream->push_stop) {
         *stream->push_stop = true;
     }
+    if (stream->pull_stop) {
+        *stream->pull_stop = true;
+    }
     if (stream->is_sending) {
         coil__op_request_cancel(&stream->send_op);
     }

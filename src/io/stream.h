@@ -108,6 +108,7 @@ struct coil_stream {
     struct coil_op *read_op;    /* of the reader, while it waits */
     struct coil_op *write_op;   /* of the writer, while it sends from its own memory and waits */
     atomic_bool *push_stop;     /* of the writer, while a thread sends for it; else NULL */
+    atomic_bool *pull_stop;     /* of the reader, while a thread receives for it; else NULL */
     struct coil_task *client;   /* server's: its owner_index is this stream's handle; or NULL */
 };
 
@@ -156,6 +157,22 @@ int coil__stream_open_socket(int fd, const struct coil_stream_options *options,
 void coil__stream_drop_input(struct coil_stream *stream);
 /* Moves all that is buffered to buf: 0, -COIL_ELIMIT. */
 int coil__stream_take_rest(struct coil_stream *stream, void *buf, size_t size, size_t *ret_size);
+/* Brackets of a call that reads; one at a time. end: passes rc on. */
+int coil__stream_begin_read(struct coil_stream *handle, struct coil_stream **ret_stream,
+                            struct coil_task **ret_self);
+ssize_t coil__stream_end_read(struct coil_stream *stream, ssize_t rc);
+/* What is buffered, or else what a receive brings; 0 at the end. */
+ssize_t coil__stream_read_some(struct coil_stream *stream, struct coil_task *self, void *buf,
+                               size_t size);
+/* Waits until the socket has something: 0, or why there will be nothing. */
+int coil__stream_wait_readable(struct coil_stream *stream, struct coil_task *self);
+/* Copies buffered bytes, which stay; and takes them. */
+size_t coil__stream_copy_buffered(const struct coil_stream *stream, char *buf, size_t size);
+void coil__stream_take(struct coil_stream *stream, size_t size);
+/* Bytes that were received come back, to be read next: data[start, end), of `capacity` bytes that
+ * coil__malloc has given and the stream frees. Nothing else may be buffered. */
+void coil__stream_give_back(struct coil_stream *stream, char *data, size_t capacity, size_t start,
+                            size_t end);
 
 /* stream_write.c */
 void coil__stream_init_output(struct coil_stream *stream);

@@ -449,3 +449,57 @@ int coil_stream_consume(struct coil_stream *handle, size_t size)
     }
     return 0;
 }
+
+/* --- for those who receive by other means --- */
+
+int coil__stream_begin_read(struct coil_stream *handle, struct coil_stream **ret_stream,
+                            struct coil_task **ret_self)
+{
+    return enter(handle, ret_stream, ret_self);
+}
+
+ssize_t coil__stream_end_read(struct coil_stream *stream, ssize_t rc)
+{
+    return leave(stream, rc);
+}
+
+ssize_t coil__stream_read_some(struct coil_stream *stream, struct coil_task *self, void *buf,
+                               size_t size)
+{
+    return read_some(stream, self, buf, size);
+}
+
+int coil__stream_wait_readable(struct coil_stream *stream, struct coil_task *self)
+{
+    struct coil__backend *backend = stream->loop->backend;
+    struct coil_op op = {.kind_ = COIL__OP_POLL, .fd_ = stream->fd, .flags_ = POLLIN | POLLRDHUP};
+    ssize_t rc = backend->net->attempt(backend, &op);
+
+    stream->is_drained = false; /* who receives by other means does not say */
+    return rc == -EAGAIN ? wait_readable(stream, self) : rc < 0 ? (int)rc : 0;
+}
+
+size_t coil__stream_copy_buffered(const struct coil_stream *stream, char *buf, size_t size)
+{
+    size_t count = buffered(stream) < size ? buffered(stream) : size;
+
+    if (count > 0) {
+        memcpy(buf, stream->in.data + stream->in.start, count);
+    }
+    return count;
+}
+
+void coil__stream_take(struct coil_stream *stream, size_t size)
+{
+    if (size > 0) {
+        take(stream, size);
+    }
+}
+
+void coil__stream_give_back(struct coil_stream *stream, char *data, size_t capacity, size_t start,
+                            size_t end)
+{
+    coil__stream_drop_input(stream);
+    stream->in =
+        (struct coil__inbuf){.data = data, .start = start, .end = end, .capacity = capacity};
+}

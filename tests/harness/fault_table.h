@@ -53,6 +53,8 @@
     SYS(renameat, int, EIO, (int a, const char *b, int c, const char *d), (a, b, c, d)) \
     SYS(getdents64, ssize_t, EIO, (int a, void *b, size_t c), (a, b, c)) \
     SYS(sendfile64, ssize_t, EIO, (int a, int b, off64_t *c, size_t d), (a, b, c, d)) \
+    SYS(splice, ssize_t, EIO, \
+        (int a, off64_t *b, int c, off64_t *d, size_t e, unsigned f), (a, b, c, d, e, f)) \
     SYS(inotify_init1, int, EMFILE, (int a), (a)) \
     SYS(inotify_add_watch, int, ENOSPC, (int a, const char *b, uint32_t c), (a, b, c)) \
     SYS(getsockopt, int, ENOPROTOOPT, \
