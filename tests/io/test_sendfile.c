@@ -7,6 +7,7 @@
 
 #include <signal.h>
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 enum { SIZE = 1000000 };
@@ -417,6 +418,41 @@ TASK_TEST(sendfile_error_after_a_part)
     fault_off();
     close(in);
     close(out);
+    return 0;
+}
+
+/* A disk that is full: what was written counts, and the rest goes when there is room. */
+TASK_TEST(sendfile_file_that_cannot_grow)
+{
+    struct rlimit small = {300000, 0};
+    struct path from = make_file("from", SIZE);
+    struct path to = path_of("to");
+    int in = open(from.text, O_RDONLY);
+    struct rlimit limit;
+    char *data = NULL;
+    size_t size = 0;
+
+    CHECK_INT(getrlimit(RLIMIT_FSIZE, &limit), ==, 0);
+    small.rlim_max = limit.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    for (int flags = 0; flags <= O_APPEND; flags += O_APPEND) { /* which sendfile(2) refuses */
+        int out = open(to.text, O_WRONLY | O_CREAT | O_TRUNC | flags, 0600);
+        int64_t offset = 0;
+
+        CHECK_INT(setrlimit(RLIMIT_FSIZE, &small), ==, 0);
+        CHECK_INT(coil_sendfile(out, in, &offset, SIZE_MAX), ==, 300000);
+        CHECK_INT(offset, ==, 300000);
+        CHECK_ERR(coil_sendfile(out, in, &offset, SIZE_MAX), -EFBIG);
+        CHECK_INT(offset, ==, 300000);
+        CHECK_INT(setrlimit(RLIMIT_FSIZE, &limit), ==, 0);
+        CHECK_INT(coil_sendfile(out, in, &offset, SIZE_MAX), ==, SIZE - 300000);
+        close(out);
+        CHECK_OK(coil_file_read(to.text, SIZE_MAX, &data, &size));
+        CHECK_INT(size, ==, SIZE);
+        CHECK(is_content(data, SIZE, 0));
+        coil_file_free(data);
+    }
+    close(in);
     return 0;
 }
 
