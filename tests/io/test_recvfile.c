@@ -60,7 +60,7 @@ static void send_more(struct flow *flow, size_t size)
         for (size_t i = 0; i < piece; i++) {
             buf[i] = (char)((flow->sent + i) % 251);
         }
-        if (coil_send_all(flow->peer, buf, piece) != (ssize_t)piece) {
+        if (test_done(coil_send_all(flow->peer, buf, piece)) != (ssize_t)piece) {
             return;
         }
         flow->sent += piece;
@@ -251,6 +251,7 @@ TASK_TEST(recvfile_is_the_one_reader)
     open_flow(&flow);
     receiver = coil_create_task(run_receive, &flow);
     CHECK_OK(coil_sleep(COIL_MSEC));
+    CHECK(!coil_task_is_done(receiver));
     CHECK_ERR(coil_stream_read(flow.stream, &byte, 1), -COIL_ECONCURRENT);
     CHECK_ERR(coil_stream_recvfile(flow.stream, flow.file, NULL, 1), -COIL_ECONCURRENT);
     CHECK_INT(coil_stream_write(flow.stream, "x", 1), ==, 1); /* the other direction is free */
