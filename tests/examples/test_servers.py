@@ -36,22 +36,24 @@ def can_connect(port):
 
 
 class Server:
-    """An example that is given a port. Its lines of output stand in `lines`."""
+    """An example that is given a port, and seconds of grace. Its output stands in `lines`."""
 
-    def __init__(self, name, backend):
+    def __init__(self, name, backend, grace=LIMIT):
         self.name = name
         self.backend = backend
+        self.grace = grace
 
     def start(self):
         self.port = free_port()
         self.lines = []
         self.process = subprocess.Popen(
-            [os.path.join(BUILD, 'examples', self.name), str(self.port)], text=True,
-            env=environment(self.backend), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            [os.path.join(BUILD, 'examples', self.name), str(self.port), str(self.grace)],
+            text=True, env=environment(self.backend), stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
         self.reader = threading.Thread(target=self.collect, daemon=True)
         self.reader.start()
-        wait_until(lambda: self.process.poll() is not None or can_connect(self.port), 'a connect')
-        return self.process.poll() is None
+        wait_until(lambda: self.lines or not self.reader.is_alive(), 'a first line')
+        return any('on port %d' % self.port in line for line in self.lines)
 
     def __enter__(self):
         while not self.start():  # another process was faster to take the port
@@ -69,12 +71,19 @@ class Server:
     def client(self):
         return Client(self.port)
 
-    def interrupt(self):
-        """Ctrl-C; returns the exit status."""
-        self.process.send_signal(signal.SIGINT)
+    def signal(self, signum):
+        self.process.send_signal(signum)
+
+    def wait(self):
+        """Returns the exit status."""
         status = self.process.wait(timeout=LIMIT)
         self.reader.join(LIMIT)
         return status
+
+    def interrupt(self):
+        """Ctrl-C; returns the exit status."""
+        self.signal(signal.SIGINT)
+        return self.wait()
 
     def memory(self):
         """The most that it ever had, in bytes."""
@@ -117,6 +126,21 @@ class Client:
             pass
         check_equal(self.buffer, b'')
 
+    def stuff(self, data):
+        """Sends until nothing goes any more. Returns how much went."""
+        self.socket.setblocking(False)
+        quiet_since = time.monotonic()
+        sent = 0
+        while time.monotonic() - quiet_since < 0.3:
+            try:
+                sent += self.socket.send(data)
+                quiet_since = time.monotonic()
+            except BlockingIOError:
+                time.sleep(0.01)
+        self.socket.setblocking(True)
+        self.socket.settimeout(LIMIT)
+        return sent
+
     def vanish(self):
         """Resets the connection."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
@@ -132,10 +156,19 @@ class Client:
         return self
 
 
-def on_each_backend(name, function):
+def on_each_backend(name, function, grace=LIMIT):
     for backend in BACKENDS:
-        with Server(name, backend) as server:
+        with Server(name, backend, grace) as server:
             function(server)
+
+
+def with_each_ending(name, function, grace=LIMIT):
+    """function(server, signum); the server has to end with 0 then."""
+    for signum in signal.SIGINT, signal.SIGTERM:
+        def run(server, signum=signum):
+            function(server, signum)
+            check_equal(server.wait(), 0)
+        on_each_backend(name, run, grace)
 
 
 # --- echo_server ---
@@ -179,8 +212,8 @@ def test_echo_clients_that_vanish():
                 client.vanish()
             stays.send('b')
             stays.expect('b')
-            check_equal(server.interrupt(), 0)
-            check_equal(server.lines[1:], [])
+        check_equal(server.interrupt(), 0)
+        check_equal(server.lines[1:], [])
     on_each_backend('echo_server', run)
 
 
@@ -188,20 +221,56 @@ def test_echo_client_that_does_not_read():
     """Writes until nothing goes any more; the server waits, and its memory does not grow."""
     def run(server):
         with server.client() as mute, server.client() as other:
-            mute.socket.setblocking(False)
-            quiet_since = time.monotonic()
-            sent = 0
-            while time.monotonic() - quiet_since < 0.3:
-                try:
-                    sent += mute.socket.send(b'x' * 65536)
-                    quiet_since = time.monotonic()
-                except BlockingIOError:
-                    time.sleep(0.01)
+            sent = mute.stuff(b'x' * 65536)
             check(sent > 65536, sent)
             other.send('hello')
             other.expect('hello')
             check(server.memory() < MEMORY, server.memory())
     on_each_backend('echo_server', run)
+
+
+def test_echo_finishes_what_is_in_flight():
+    """Once it is to end nobody is accepted; a client that is there is served to its end."""
+    def run(server, signum):
+        with server.client() as client:
+            client.send('before')
+            client.expect('before')
+            server.signal(signum)
+            wait_until(lambda: not can_connect(server.port), 'the end of accepting')
+            client.send('after')
+            client.expect('after')
+            client.socket.shutdown(socket.SHUT_WR)
+            client.expect_end()
+    with_each_ending('echo_server', run)
+
+
+def test_echo_cuts_off_who_is_stuck():
+    """One says nothing more, the other one does not read; both have a second to finish."""
+    def run(server, signum):
+        with server.client() as silent, server.client() as mute:
+            silent.send('a')
+            silent.expect('a')
+            mute.stuff(b'x' * 65536)
+            start = time.monotonic()
+            server.signal(signum)
+            silent.expect_end()
+            took = time.monotonic() - start
+            check(took > 0.9, 'it was cut off after', took, 's')
+            check_equal(server.wait(), 0)
+            check_equal(server.lines[1:], ['the rest was cut off'])
+    with_each_ending('echo_server', run, grace=1)
+
+
+def test_second_interrupt_does_not_wait():
+    def run(server):
+        with server.client() as silent:
+            silent.send('a')
+            silent.expect('a')
+            server.signal(signal.SIGINT)
+            wait_until(lambda: not can_connect(server.port), 'the end of accepting')
+            check_equal(server.interrupt(), 0)
+            silent.expect_end()
+    on_each_backend('echo_server', run, grace=10 * LIMIT)
 
 
 # --- chat ---
@@ -325,18 +394,51 @@ def test_chat_client_that_does_not_read():
 
 
 def test_chat_ends_with_a_goodbye():
-    def run(server):
+    def run(server, signum):
         with server.client() as alice, server.client() as bob, server.client() as nameless:
             alice.enter('alice')
             bob.enter('bob')
             nameless.expect('Your name? ')
             alice.expect('* bob has come\n')
-            check_equal(server.interrupt(), 0)
+            server.signal(signum)
             for client in alice, bob, nameless:
                 client.expect('* The server ends. Goodbye.\n')
                 client.expect_end()
-            check_equal(server.lines[-1], 'goodbye')
-    on_each_backend('chat', run)
+            check_equal(server.wait(), 0)
+            check_equal(server.lines[1:], ['goodbye'])
+    with_each_ending('chat', run)
+
+
+def test_chat_delivers_what_was_said_before_the_end():
+    def run(server, signum):
+        with server.client() as alice, server.client() as bob:
+            alice.enter('alice')
+            bob.enter('bob')
+            alice.expect('* bob has come\n')
+            said = ['line %d' % i for i in range(40)]
+            alice.send('\n'.join(said + ['/who', 'never sent']))  # no line: no end
+            alice.expect('2 here: bob alice\n')
+            server.signal(signum)
+            bob.expect(''.join('alice: %s\n' % line for line in said))
+            for client in alice, bob:
+                client.expect('* The server ends. Goodbye.\n')
+                client.expect_end()
+    with_each_ending('chat', run)
+
+
+def test_chat_cuts_off_who_is_stuck():
+    """It asks and asks, and does not read the answers: a goodbye would be no use."""
+    def run(server, signum):
+        with server.client() as mute, server.client() as alice:
+            mute.enter('mute')
+            alice.enter('alice')
+            mute.stuff(b'/what\n' * 4096)
+            server.signal(signum)
+            alice.expect('* The server ends. Goodbye.\n')
+            alice.expect_end()
+            check_equal(server.wait(), 0)
+            check_equal(server.lines[1:], ['the rest was cut off', 'goodbye'])
+    with_each_ending('chat', run, grace=1)
 
 
 def test_port_in_use():
@@ -353,7 +455,7 @@ def test_ports_that_are_none():
         for port in '0', '-1', '65536', 'http', '':
             done = subprocess.run([os.path.join(BUILD, 'examples', name), port],
                                   capture_output=True, text=True, timeout=LIMIT, check=False)
-            check_equal((done.returncode, done.stderr), (2, 'usage: %s [PORT]\n' % name))
+            check_equal((done.returncode, done.stderr), (2, 'usage: %s [PORT [SECONDS]]\n' % name))
 
 
 if __name__ == '__main__':
