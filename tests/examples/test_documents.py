@@ -8,8 +8,9 @@
     ```c real       a whole program that asks the system for more than the simulated backend has
     ```text         directly below one of these (only prose between): its output, to the letter
     ```python       must be Python
+    ```python same  a whole program that prints what the C program below it does
 
-Each program runs on every backend that is to be had.
+Each C program runs on every backend that is to be had, in a folder of the test's.
 """
 import os
 import re
@@ -19,7 +20,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from runner import Failed, check, check_equal, environment, run_all  # noqa: E402
+from runner import Failed, Skipped, check, check_equal, environment, run_all  # noqa: E402
 
 DOCUMENTS = ['README.md', 'docs/guide.md', 'docs/embedding.md']
 BACKENDS = ['uring', 'epoll', 'sim']
@@ -51,11 +52,16 @@ class Block:
 def blocks_of(text):
     """The blocks, those of output attached to the program above them."""
     blocks = []
+    same = []  # programs in Python whose output is still to come
     for match in re.finditer(r'^```([^\n]*)\n(.*?)^```$', text, re.M | re.S):
         block = Block(match.group(1).strip(), text.count('\n', 0, match.start()) + 1,
                       match.group(2))
         if block.info == 'text' and blocks and blocks[-1].info.split(' ')[0] == 'c':
-            blocks[-1].output = block.text
+            for program in same + [blocks[-1]]:
+                program.output = block.text
+            same = []
+        if block.info == 'python same':
+            same.append(block)
         blocks.append(block)
     return blocks
 
@@ -84,7 +90,8 @@ class Documents:
 
     def run(self, program, backend):
         done = subprocess.run([program], env=environment(backend), capture_output=True, text=True,
-                              timeout=TIME_LIMIT, stdin=subprocess.DEVNULL, check=False)
+                              timeout=TIME_LIMIT, stdin=subprocess.DEVNULL, check=False,
+                              cwd=self.folder)
         check(done.returncode == 0, 'on %s it ended with %d:\n%s%s' % (
             backend, done.returncode, done.stdout, done.stderr))
         return done.stdout
@@ -97,6 +104,20 @@ class Documents:
             output = self.run(program, backend)
             if block.output is not None:
                 check_equal(output, block.output, 'on', backend)
+
+    def check_python(self, block, path):
+        compile(block.text, path, 'exec', flags=0x2000)  # await outside of functions
+        if block.info == 'python':
+            return
+        check_equal(block.info, 'python same')
+        check(block.output is not None, 'there is no output below it')
+        if sys.version_info < (3, 11):
+            raise Skipped('asyncio is too old here')
+        done = subprocess.run([sys.executable, '-c', block.text], capture_output=True, text=True,
+                              timeout=TIME_LIMIT, stdin=subprocess.DEVNULL, check=False,
+                              cwd=self.folder)
+        check(done.returncode == 0, 'it ended with', done.returncode, done.stdout, done.stderr)
+        check_equal(done.stdout, block.output)
 
     def backends(self):
         """Those that open here: io_uring may be forbidden."""
@@ -116,8 +137,7 @@ class Documents:
             if kind == 'c':
                 yield name, lambda block=block: self.check_program(block)
             elif kind == 'python':
-                yield name, lambda block=block: compile(block.text, path, 'exec',
-                                                        flags=0x2000)  # await outside of functions
+                yield name, lambda block=block: self.check_python(block, path)
             elif kind not in ('text', 'sh', 'console', ''):
                 yield name, lambda block=block: check(False, 'what is', block.info)
         yield path + ': links', lambda: self.check_links(path, text)
@@ -160,8 +180,10 @@ def main():
     root, build, compiler = sys.argv[1:4]
     with tempfile.TemporaryDirectory() as folder:
         documents = Documents(root, build, compiler.split(), folder)
-        tests = [('README: first on the page', documents.test_readme_first),
-                 ('README: a hundred in one second', documents.test_readme_program)]
+        tests = []
+        if not sys.argv[4:]:
+            tests = [('README: first on the page', documents.test_readme_first),
+                     ('README: a hundred in one second', documents.test_readme_program)]
         for path in sys.argv[4:] or DOCUMENTS:
             if not os.path.exists(os.path.join(root, path)):
                 raise Failed(path + ' does not exist')
