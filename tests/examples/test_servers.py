@@ -71,6 +71,26 @@ class Server:
     def client(self):
         return Client(self.port)
 
+    def is_asleep(self):
+        with open('/proc/%d/stat' % self.process.pid, encoding='ascii') as file:
+            return file.read().rpartition(')')[2].split()[0] == 'S'
+
+    def stuff(self, client, data):
+        """Sends until nothing goes any more and the server waits. Returns how much went."""
+        client.socket.setblocking(False)
+        quiet_since = time.monotonic()
+        sent = 0
+        while time.monotonic() - quiet_since < 0.3:
+            try:
+                sent += client.socket.send(data)
+                quiet_since = time.monotonic()
+            except BlockingIOError:
+                time.sleep(0.01)
+            if not self.is_asleep():
+                quiet_since = time.monotonic()
+        client.socket.settimeout(LIMIT)
+        return sent
+
     def signal(self, signum):
         self.process.send_signal(signum)
 
@@ -125,21 +145,6 @@ class Client:
         while self.more():
             pass
         check_equal(self.buffer, b'')
-
-    def stuff(self, data):
-        """Sends until nothing goes any more. Returns how much went."""
-        self.socket.setblocking(False)
-        quiet_since = time.monotonic()
-        sent = 0
-        while time.monotonic() - quiet_since < 0.3:
-            try:
-                sent += self.socket.send(data)
-                quiet_since = time.monotonic()
-            except BlockingIOError:
-                time.sleep(0.01)
-        self.socket.setblocking(True)
-        self.socket.settimeout(LIMIT)
-        return sent
 
     def vanish(self):
         """Resets the connection."""
@@ -221,7 +226,7 @@ def test_echo_client_that_does_not_read():
     """Writes until nothing goes any more; the server waits, and its memory does not grow."""
     def run(server):
         with server.client() as mute, server.client() as other:
-            sent = mute.stuff(b'x' * 65536)
+            sent = server.stuff(mute, b'x' * 65536)
             check(sent > 65536, sent)
             other.send('hello')
             other.expect('hello')
@@ -250,7 +255,7 @@ def test_echo_cuts_off_who_is_stuck():
         with server.client() as silent, server.client() as mute:
             silent.send('a')
             silent.expect('a')
-            mute.stuff(b'x' * 65536)
+            server.stuff(mute, b'x' * 65536)
             start = time.monotonic()
             server.signal(signum)
             silent.expect_end()
@@ -432,7 +437,7 @@ def test_chat_cuts_off_who_is_stuck():
         with server.client() as mute, server.client() as alice:
             mute.enter('mute')
             alice.enter('alice')
-            mute.stuff(b'/what\n' * 4096)
+            server.stuff(mute, b'/what\n' * 4096)
             server.signal(signum)
             alice.expect('* The server ends. Goodbye.\n')
             alice.expect_end()
