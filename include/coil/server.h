@@ -27,7 +27,8 @@ struct coil_server;
 
 /* Serves one client, in a task of its own. stream: closed after the function returns, if it has
  * not been closed by then. Returns >= 0, or an error, which goes to the loop's error handler
- * (but for -ECANCELED, and for a peer that vanished: -ECONNRESET, -EPIPE). */
+ * (but for -ECANCELED, for a peer that vanished: -ECONNRESET, -EPIPE, and for -COIL_ECLOSED once
+ * the server has closed streams of its clients). */
 typedef int (*coil_client_fn)(struct coil_stream *stream, void *user);
 
 /* All-zero is the default of everything. */

@@ -39,6 +39,7 @@ struct coil_server {
     struct coil_event has_room;
     bool is_stopping;
     bool is_closing;               /* a task waits in coil_server_close */
+    bool has_closed_clients;       /* has closed or aborted streams of theirs */
     struct coil__socket_file file; /* of a unix socket */
     int port;
 };
@@ -92,9 +93,11 @@ static int client_main(void *arg)
     return rc < 0 ? rc : close_rc;
 }
 
-static bool is_worth_a_report(int rc)
+static bool is_worth_a_report(const struct coil_server *server, int rc)
 {
-    return rc < 0 && rc != -ECANCELED && rc != -ECONNRESET && rc != -EPIPE;
+    bool is_ours = rc == -COIL_ECLOSED && server->has_closed_clients;
+
+    return rc < 0 && rc != -ECANCELED && rc != -ECONNRESET && rc != -EPIPE && !is_ours;
 }
 
 static void client_done(struct coil__owner *owner, struct coil_task *task)
@@ -104,7 +107,7 @@ static void client_done(struct coil__owner *owner, struct coil_task *task)
     coil_stream_abort(stream_of(task));
     coil__list_remove(&task->owner_link);
     server->client_count--;
-    if (is_worth_a_report(task->rc)) {
+    if (is_worth_a_report(server, task->rc)) {
         struct coil_report r = {.message = "error of a server's client task",
                                 .error = task->rc,
                                 .task_name = coil_task_name(coil__task_handle(task))};
@@ -362,12 +365,13 @@ void coil_server_cancel_clients(struct coil_server *server)
     }
 }
 
-/* Calls fn for the stream of each client that has not closed it. */
+/* Calls fn, which closes it, for the stream of each client that has not closed it. */
 static void each_stream(struct coil_server *server, void (*fn)(struct coil_stream *stream))
 {
     if (check(server) < 0) {
         return;
     }
+    server->has_closed_clients = true;
     COIL__LIST_FOREACH_SAFE(&server->clients, link) {
         struct coil_stream *stream = stream_of(COIL__CONTAINER(link, struct coil_task, owner_link));
 

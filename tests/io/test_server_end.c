@@ -104,6 +104,65 @@ TASK_TEST(server_abort_clients_drops_what_was_written)
     return 0;
 }
 
+static void count(const struct coil_report *report, void *user)
+{
+    int *reports = user;
+
+    (void)report;
+    ++*reports;
+}
+
+/* The echo returns what its read did, as most client functions do. */
+TASK_TEST(server_does_not_report_what_it_has_closed_itself)
+{
+    struct coil_server *server = serve(NULL, echo, NULL);
+    struct coil_stream *stream = join(server);
+    int reports = 0;
+
+    CHECK_OK(coil_loop_set_error_handler(coil_loop_current(), count, &reports));
+    say(stream);
+    coil_server_close_clients(server);
+    wait_for_count(server, 0);
+    CHECK_ERR(seen.rc, -COIL_ECLOSED);
+    CHECK_OK(coil_stream_close(stream));
+    stream = join(server);
+    say(stream);
+    coil_server_abort_clients(server);
+    wait_for_count(server, 0);
+    CHECK_INT(seen.ended, ==, 2);
+    CHECK_ERR(seen.rc, -COIL_ECLOSED);
+    CHECK_OK(coil_stream_close(stream));
+    CHECK_INT(reports, ==, 0);
+    CHECK_OK(coil_server_close(server));
+    return 0;
+}
+
+static int close_and_read(struct coil_stream *stream, void *user)
+{
+    char byte;
+
+    (void)user;
+    CHECK_OK(coil_stream_close(stream));
+    return (int)coil_stream_read(stream, &byte, 1);
+}
+
+TASK_TEST(server_reports_a_client_that_has_closed_and_goes_on)
+{
+    struct coil_server *server = serve(NULL, close_and_read, NULL);
+    struct coil_stream *stream;
+    int reports = 0;
+    char byte;
+
+    CHECK_OK(coil_loop_set_error_handler(coil_loop_current(), count, &reports));
+    stream = join(server);
+    CHECK_INT(coil_stream_read(stream, &byte, 1), ==, 0);
+    wait_for_count(server, 0);
+    CHECK_INT(reports, ==, 1);
+    CHECK_OK(coil_stream_close(stream));
+    CHECK_OK(coil_server_close(server));
+    return 0;
+}
+
 /* --- a time of grace --- */
 
 /* Lives as long as it is told, in nanoseconds; then answers. */
