@@ -21,6 +21,9 @@ BACKENDS = [None, 'epoll']  # None: io_uring, where it is allowed
 LIMIT = 30
 MEMORY = 32 << 20  # what a server may have, whatever its clients do
 
+# Shells start what runs in the background with SIGINT ignored, which the servers would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def free_port():
     with socket.create_server(('127.0.0.1', 0)) as listener:
