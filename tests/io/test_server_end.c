@@ -4,7 +4,7 @@
 #include "pair.h"
 #include "server_calls.h"
 
-enum { LOT = 4 << 20 };
+enum { LOT = 16 << 20 }; /* more than the system buffers between two sockets */
 
 static int after_rc; /* what the client function's first call after the end returned */
 
