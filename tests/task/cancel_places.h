@@ -38,8 +38,9 @@ static struct trial trial;
 struct place {
     int row;
     int (*go)(struct trial *t);
-    int gives;    /* what the call returns in spite of all; -1: the reason */
-    bool is_real; /* the simulated backend cannot go there */
+    int gives;      /* what the call returns in spite of all; -1: the reason */
+    bool is_real;   /* the simulated backend cannot go there */
+    bool is_thread; /* nor io_uring, which does it without one */
 };
 
 struct cause {
