@@ -88,7 +88,10 @@ static inline int hold(void *arg)
 
 static inline int hold_thread(void *arg)
 {
-    return coil_to_thread(hold, arg);
+    int rc = coil_to_thread(hold, arg);
+
+    CHECK_OK(rc); /* else somebody waits for `begun` in vain */
+    return rc;
 }
 
 /* The pool must have one thread only. */

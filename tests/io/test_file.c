@@ -346,6 +346,7 @@ static int open_fifo(void *arg)
     struct path *path = arg;
     int fd = coil_open(path->text, O_RDONLY, 0);
 
+    CHECK(fd >= 0 || fd == -ECANCELED); /* else somebody waits for it in vain */
     return fd < 0 ? fd : coil_close(fd);
 }
 

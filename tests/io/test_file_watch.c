@@ -17,11 +17,16 @@ static int open_watch(struct coil_file_watch *watch, const char *path, unsigned 
     return id;
 }
 
+/* A fault may have kept it from ever coming. */
 static struct coil_file_event next(struct coil_file_watch *watch)
 {
     struct coil_file_event event = {.name = ""};
+    int rc = -ETIMEDOUT;
 
-    CHECK_OK(coil_file_watch_next(watch, &event));
+    coil_timeout(PATIENCE) {
+        rc = coil_file_watch_next(watch, &event);
+    }
+    CHECK_OK(rc);
     return event;
 }
 
