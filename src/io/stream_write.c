@@ -391,7 +391,7 @@ static ssize_t send_now(struct coil_stream *stream, struct coil_task *self, stru
     if (is_lent || !backend->class->batches_calls) {
         return backend->net->attempt(backend, op);
     }
-    op->flags_ = MSG_DONTWAIT;
+    op->flags_ = MSG_DONTWAIT | COIL__ONE_TRY;
     return coil__stream_op_wait(stream, self, op, &stream->write_op, "stream write");
 }
 

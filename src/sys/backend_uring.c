@@ -101,6 +101,7 @@ static void prepare(struct io_uring_sqe *sqe, const struct coil_op *op)
         prepare_recv(sqe, op);
         break;
     case COIL__OP_SEND:
+        flags &= ~COIL__ONE_TRY;
         io_uring_prep_send(sqe, op->fd_, op->buf_, op->size_, flags | MSG_NOSIGNAL);
         break;
     case COIL__OP_RECVMSG:
