@@ -21,8 +21,8 @@ COIL_BEGIN_DECLS
 /* Runs fn(arg) as the first task of a new loop, until it has ended; then cancels all tasks that
  * are left, waits for them, reports their errors to the error handler, and frees the loop. No
  * task outlives it. Returns what fn returned.
- * SIGINT, where its disposition is the default, cancels the first task (if that ends by it,
- * -EINTR is returned); a second one ends the process.
+ * SIGINT, where its disposition is the default, cancels the first task (if that ends by it, and
+ * nobody else has cancelled it, -EINTR is returned); a second one ends the process.
  * Errors of its own: -COIL_ENESTED (inside a running loop), those of coil_loop_new. */
 COIL_EXPORT int coil_run(coil_task_fn fn, void *arg);
 

@@ -19,6 +19,7 @@ struct run {
     struct coil_loop *loop;
     int rc;
     bool was_interrupted;
+    bool was_cancelled; /* by others as well, and they have not taken it back */
 };
 
 static void main_done(struct coil__owner *owner, struct coil_task *task)
@@ -26,6 +27,7 @@ static void main_done(struct coil__owner *owner, struct coil_task *task)
     struct run *run = COIL__CONTAINER(owner, struct run, owner);
 
     run->rc = task->rc;
+    run->was_cancelled = task->root.requests_ > 1;
     run->main = NULL;
     run->loop->elisions_left = 0;
 }
@@ -173,7 +175,7 @@ int coil_run_in(struct coil_loop *loop, const struct coil_run_options *options, 
         return -COIL_EFORKED; /* the thread's state is the child's own by now */
     }
     coil__loop_leave(loop);
-    return run.was_interrupted && rc == -ECANCELED ? -EINTR : rc;
+    return rc == -ECANCELED && run.was_interrupted && !run.was_cancelled ? -EINTR : rc;
 }
 
 int coil_run_with(const struct coil_run_options *options, coil_task_fn fn, void *arg)
