@@ -70,6 +70,35 @@ TASK_TEST(local_values_pass_through_generations)
     return 0;
 }
 
+static int values[100];
+
+static int set_and_wait(void *arg)
+{
+    int number = *(int *)arg;
+
+    for (int i = 0; i < 10; i++) {
+        int *value = &values[(number + i) % 100];
+
+        CHECK_OK(coil_local_set(&first, value));
+        CHECK_OK(coil_sleep((number * 7 + i * 3) % 5 * 10 * COIL_USEC));
+        CHECK_PTR(coil_local_get(&first), ==, value);
+    }
+    return 0;
+}
+
+/* B8: a hundred tasks at once, each with values of its own. */
+TASK_TEST(local_values_of_many_tasks)
+{
+    struct coil_task *tasks[100];
+
+    for (int i = 0; i < 100; i++) {
+        tasks[i] = coil_create_task_copy(set_and_wait, &i, sizeof i);
+    }
+    CHECK_OK(coil_gather(tasks, 100, NULL));
+    CHECK_PTR(coil_local_get(&first), ==, NULL);
+    return 0;
+}
+
 /* Setting again and again does not grow. */
 TASK_TEST(local_set_again_takes_no_memory)
 {

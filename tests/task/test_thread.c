@@ -290,6 +290,34 @@ COIL_TEST(to_thread_from_many_tasks)
     CHECK_OK(coil_run(main_many, NULL));
 }
 
+static int value_of_task;
+static const struct coil_local local = {0};
+
+static int see_no_value(void *arg)
+{
+    ++*(int *)arg;
+    CHECK_PTR(coil_local_get(&local), ==, NULL);
+    CHECK_ERR(coil_local_set(&local, arg), -COIL_ENOLOOP);
+    return 0;
+}
+
+static int main_with_value(void *arg)
+{
+    CHECK_OK(coil_local_set(&local, &value_of_task));
+    CHECK_OK(coil_to_thread(see_no_value, arg));
+    CHECK_PTR(coil_local_get(&local), ==, &value_of_task);
+    return 0;
+}
+
+/* Other than asyncio's, the thread sees no task-local values; it is called once. */
+COIL_TEST(to_thread_sees_no_local_values)
+{
+    int calls = 0;
+
+    CHECK_OK(coil_run(main_with_value, &calls));
+    CHECK_INT(calls, ==, 1);
+}
+
 /* --- calls from other threads --- */
 
 static int add_one(void *arg)
@@ -414,6 +442,33 @@ static int main_cancel_calls(void *arg)
 COIL_TEST(thread_call_cancel)
 {
     CHECK_OK(coil_run(main_cancel_calls, NULL));
+}
+
+static int cancel_itself(void *arg)
+{
+    (void)arg;
+    CHECK_INT(coil_cancel(coil_current_task()), ==, 1);
+    return coil_yield();
+}
+
+static int call_one_that_cancels_itself(void *arg)
+{
+    CHECK_ERR(coil_run_threadsafe(arg, cancel_itself, NULL), -ECANCELED);
+    return 0;
+}
+
+static int main_with_one_that_cancels_itself(void *arg)
+{
+    (void)arg;
+    CHECK_OK(coil_to_thread(call_one_that_cancels_itself, coil_loop_current()));
+    CHECK_INT(coil_all_tasks(NULL, 0), ==, 1);
+    return 0;
+}
+
+/* A8: how the task was cancelled does not matter to the thread that waits for it. */
+COIL_TEST(thread_call_of_a_task_that_cancels_itself)
+{
+    CHECK_OK(coil_run(main_with_one_that_cancels_itself, NULL));
 }
 
 /* Calls that outlive the first task, or the loop. */
