@@ -93,6 +93,36 @@ TASK_TEST(talk_over_a_unix_socket)
     return 0;
 }
 
+static int break_off(struct coil_stream *stream, void *user)
+{
+    CHECK_INT(coil_poll(coil_stream_get_fd(stream), POLLIN), ==, POLLIN);
+    *(bool *)user = true;
+    coil_stream_abort(stream); /* with what was not read */
+    return 0;
+}
+
+/* The connection breaks off: the reader hears of that, and nothing is reported. */
+TASK_TEST(talk_over_a_unix_socket_that_breaks_off)
+{
+    struct coil_server *server = NULL;
+    struct coil_stream *stream = NULL;
+    struct heard heard = {0};
+    bool has_broken = false;
+    char path[256] = "unix:";
+    char buf[8];
+
+    CHECK_OK(coil_loop_set_error_handler(coil_loop_current(), hear, &heard));
+    test_temp_path(path + 5, sizeof path - 5, "socket");
+    CHECK_OK(coil_start_server(path, 0, NULL, break_off, &has_broken, &server));
+    stream = ask(path, server);
+    CHECK_ERR(coil_stream_read(stream, buf, sizeof buf), -ECONNRESET);
+    CHECK(has_broken);
+    coil_stream_abort(stream);
+    CHECK_OK(coil_server_close(server));
+    CHECK_INT(heard.count, ==, 0);
+    return coil_loop_set_error_handler(coil_loop_current(), NULL, NULL);
+}
+
 /* --- a peer that has gone --- */
 
 static int accept_and_close(struct coil_stream *stream, void *user)

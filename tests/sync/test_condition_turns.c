@@ -175,6 +175,27 @@ TASK_TEST(condition_cancel_is_heard_by_the_next_wait)
     return 0;
 }
 
+/* Cancelled again and again while it waits for the lock: it still has it when it is told. */
+TASK_TEST(condition_waiter_cancelled_again_while_the_lock_is_taken)
+{
+    struct play play;
+    struct waiter waiters[1];
+
+    open_play(&play, waiters, 1, false);
+    CHECK_OK(coil_lock_acquire(&play.lock));
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(coil_cancel(play.tasks[0]), ==, 1);
+        yield_times(1);
+        CHECK_INT(play.count, ==, 0);
+    }
+    CHECK_INT(coil_cancelling(play.tasks[0]), ==, 3);
+    CHECK_OK(coil_lock_release(&play.lock));
+    CHECK_ERR(coil_await(play.tasks[0]), -ECANCELED);
+    CHECK_ERR(play.rcs[0], -ECANCELED);
+    CHECK(!coil_lock_is_locked(&play.lock));
+    return 0;
+}
+
 /* A waiter is cancelled, and then one is notified: it is the other one that hears of it. */
 TASK_TEST(condition_notification_is_not_lost_to_a_cancelled_waiter)
 {

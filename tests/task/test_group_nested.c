@@ -330,6 +330,55 @@ TASK_TEST(group_child_fails_during_the_bodys_cleanup)
     return 0;
 }
 
+static int clean_up_slowly(void *arg)
+{
+    CHECK_ERR(coil_sleep(COIL_MINUTE), -ECANCELED);
+    coil_shield {
+        while (!*(bool *)arg && !test_has_noticed()) {
+            CHECK_OK(coil_yield());
+        }
+    }
+    return -ECANCELED;
+}
+
+struct overlap {
+    bool is_free; /* its cleaner may end */
+    int close_rc;
+    int next_rc;
+};
+
+static int fail_and_be_cancelled(void *arg)
+{
+    struct failure failure = {0, -EIO};
+    struct overlap *overlap = arg;
+    struct coil_group group;
+
+    CHECK_OK(coil_group_open(&group));
+    CHECK_OK(coil_group_spawn(&group, clean_up_slowly, &overlap->is_free));
+    CHECK_OK(coil_group_spawn(&group, fail_after, &failure));
+    overlap->close_rc = coil_group_close(&group);
+    overlap->next_rc = coil_yield();
+    return coil_cancelling(coil_current_task());
+}
+
+/* A child has failed, and the cancel comes while the others clean up: the error is returned, and
+ * the cancel is not forgotten. */
+TASK_TEST(group_cancelled_while_it_aborts)
+{
+    struct overlap overlap = {.close_rc = 1};
+    struct coil_task *task = coil_create_task(fail_and_be_cancelled, &overlap);
+
+    yield_times(6);
+    CHECK_INT(coil_cancel(task), ==, 1);
+    yield_times(2);
+    CHECK(!coil_task_is_done(task)); /* there is still one to wait for */
+    overlap.is_free = true;
+    CHECK_INT(coil_await(task), ==, 1);
+    CHECK_ERR(overlap.close_rc, -EIO);
+    CHECK_ERR(overlap.next_rc, -ECANCELED);
+    return 0;
+}
+
 static int await_group(void *arg)
 {
     return coil_await(coil_create_task(run_group, arg));
@@ -420,4 +469,24 @@ TASK_TEST(group_nested_and_cancelled_from_outside)
     CHECK_ERR(coil_await(task), -EIO);
     CHECK_INT(cancels, ==, 1);
     return 0;
+}
+
+/* Children of both fail at the same time: each group has its own error. */
+TASK_TEST(group_both_of_two_fail_at_once)
+{
+    struct coil_group outer;
+    struct coil_group inner;
+    int errors[2] = {-EIO, -EPIPE};
+
+    CHECK_OK(coil_group_open(&outer));
+    CHECK_OK(coil_group_spawn(&outer, fail_in_cleanup, &errors[0]));
+    CHECK_OK(coil_group_open(&inner));
+    CHECK_OK(coil_group_spawn(&inner, fail_in_cleanup, &errors[1]));
+    yield_times(1);
+    CHECK_OK(coil_group_fail(&outer, -EPERM));
+    CHECK_ERR(coil_group_close(&inner), -EPIPE);
+    CHECK_ERR(coil_group_close(&outer), -EPERM);
+    CHECK_INT(coil_group_error_count(&inner), ==, 1);
+    CHECK_INT(coil_group_error_count(&outer), ==, 2);
+    return coil_check_cancel();
 }

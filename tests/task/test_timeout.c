@@ -162,6 +162,17 @@ TASK_TEST(scope_may_be_opened_again)
     return coil_scope_close(&scope);
 }
 
+COIL_TEST(scope_outside_of_a_task)
+{
+    struct coil_scope scope;
+
+    CHECK_ERR(coil_scope_open_timeout(&scope, COIL_SEC), -COIL_ENOLOOP);
+    CHECK_ERR(coil_scope_open_deadline(&scope, 1), -COIL_ENOLOOP);
+    CHECK_ERR(coil_scope_open_shield(&scope), -COIL_ENOLOOP);
+    CHECK_ERR(coil_scope_reschedule(&scope, COIL_NEVER), -COIL_EINVALIDSTATE);
+    CHECK_ERR(coil_scope_close(&scope), -EINVAL);
+}
+
 /* A cleanup has a deadline of its own, though the one around it has passed. */
 TASK_TEST(timeout_inside_the_cleanup_of_another)
 {
@@ -328,5 +339,20 @@ TASK_TEST(wait_for_a_result_that_comes_in_time)
     if (test_backend_is("sim")) {
         CHECK_OK(coil_sleep(COIL_SEC));
     }
+    return 0;
+}
+
+/* The result comes and the wait is cancelled before anybody has run: completed wins. */
+TASK_TEST(wait_for_result_and_cancel_at_once)
+{
+    struct coil_future future = {0};
+    struct waiter waiter = {.task = coil_create_task(wait_for_future, &future),
+                            .timeout = COIL_MINUTE};
+    struct coil_task *task = coil_create_task(wait_for_it, &waiter);
+
+    yield_times(2);
+    CHECK_OK(coil_future_set(&future, 7));
+    CHECK_INT(coil_cancel(task), ==, 1);
+    CHECK_INT(coil_await(task), ==, 7);
     return 0;
 }
