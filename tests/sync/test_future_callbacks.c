@@ -108,8 +108,10 @@ TASK_TEST(future_callback_asks_for_another)
     caller.number[7] = 7;
     CHECK_OK(coil_future_set(&caller.future, 1));
     yield_times(1);
-    CHECK_INT(caller.count, ==, 3);
-    CHECK(coil_handle_is_pending(&late));
+    if (!order_is_free()) { /* else it was more than one iteration */
+        CHECK_INT(caller.count, ==, 3);
+        CHECK(coil_handle_is_pending(&late));
+    }
     yield_times(1);
     CHECK_INT(caller.count, ==, 4);
     CHECK_INT(caller.calls[3], ==, 7);
