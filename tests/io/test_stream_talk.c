@@ -176,6 +176,33 @@ TASK_TEST(talk_after_the_close)
     return 0;
 }
 
+static int fail_at_once(struct coil_stream *stream, void *user)
+{
+    (void)stream;
+    return *(int *)user;
+}
+
+/* F6: its error is reported, and its connection is closed. */
+TASK_TEST(talk_to_a_client_function_that_fails)
+{
+    struct coil_server *server = NULL;
+    struct coil_stream *stream = NULL;
+    struct heard heard = {0};
+    int error = -EIO;
+    char byte;
+
+    CHECK_OK(coil_loop_set_error_handler(coil_loop_current(), hear, &heard));
+    CHECK_OK(coil_start_server("127.0.0.1", 0, NULL, fail_at_once, &error, &server));
+    CHECK_OK(
+        coil_open_connection("127.0.0.1", (uint16_t)coil_server_get_port(server), NULL, &stream));
+    CHECK_INT(coil_stream_read(stream, &byte, 1), ==, 0);
+    CHECK_OK(coil_stream_close(stream));
+    CHECK_OK(coil_server_close(server));
+    CHECK_INT(heard.count, ==, 1);
+    CHECK_ERR(heard.error, -EIO);
+    return coil_loop_set_error_handler(coil_loop_current(), NULL, NULL);
+}
+
 /* --- a server that is ended by its own client --- */
 
 struct closing {

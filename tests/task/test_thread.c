@@ -166,8 +166,11 @@ static int main_cancel(void *arg)
         init_step(&steps[i], 5);
     }
     tasks[0] = coil_create_task(in_thread_then_sleep, &steps[0]);
-    tasks[1] = coil_create_task(in_thread, &steps[1]);
     await_begin(&steps[0]);
+    tasks[1] = coil_create_task(in_thread, &steps[1]);
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(coil_yield());
+    }
     /* The only thread is busy: the second job is taken back. */
     coil_cancel(tasks[1]);
     CHECK_ERR(coil_await(tasks[1]), -ECANCELED);
