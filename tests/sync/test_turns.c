@@ -298,12 +298,13 @@ TASK_TEST(semaphore_goes_round_in_order)
     int order[6] = {0};
     int count = 0;
 
-    CHECK_OK(coil_semaphore_init(&semaphore, 1));
+    CHECK_OK(coil_semaphore_init(&semaphore, 0));
     for (int i = 0; i < 3; i++) {
         rounds[i] = (struct rounds){&semaphore, order, &count, i};
         tasks[i] = coil_create_task(go_round, &rounds[i]);
         yield_times(1);
     }
+    CHECK_OK(coil_semaphore_release(&semaphore)); /* all of them wait by now */
     CHECK_OK(coil_gather(tasks, 3, NULL));
     CHECK_INT(count, ==, 6);
     for (int i = 0; i < 6 && !order_is_free(); i++) {
