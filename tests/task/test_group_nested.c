@@ -312,6 +312,7 @@ TASK_TEST(group_cancelled_body_may_fail)
 
 static int fail_behind_a_shield(void *arg)
 {
+    coil_sleep(COIL_MINUTE);
     coil_shield {
         coil_sleep(3 * COIL_MSEC);
     }
