@@ -50,11 +50,13 @@ TASK_TEST(sendfile_between_other_data)
     memset(after, 'S', EDGE);
     open_streams(NULL, s);
     task = start_sink(&sink, s[1]);
-    CHECK_INT(coil_stream_write(s[0], before, EDGE), ==, EDGE);
-    CHECK_INT(coil_stream_sendfile(s[0], file, NULL, SIZE_MAX), ==, FILE_SIZE);
-    CHECK_INT(coil_stream_write(s[0], after, EDGE), ==, EDGE);
-    CHECK_OK(coil_stream_close(s[0]));
-    CHECK_OK(coil_await(task));
+    coil_timeout(PATIENCE) {
+        CHECK_INT(coil_stream_write(s[0], before, EDGE), ==, EDGE);
+        CHECK_INT(coil_stream_sendfile(s[0], file, NULL, SIZE_MAX), ==, FILE_SIZE);
+        CHECK_INT(coil_stream_write(s[0], after, EDGE), ==, EDGE);
+        CHECK_OK(coil_stream_close(s[0]));
+        CHECK_OK(coil_await(task));
+    }
     CHECK_INT(sink.got, ==, FILE_SIZE + 2 * EDGE);
     CHECK_MEM(received, before, EDGE);
     CHECK(is_content(received + EDGE, FILE_SIZE, 0));
@@ -105,12 +107,14 @@ TASK_TEST(sendfile_between_sends_of_a_socket)
     flow.fd = fds[1];
     task = coil_create_task(receive_mixed, &flow);
     memset(edge, 'P', EDGE);
-    CHECK_INT(coil_send_all(fds[0], edge, EDGE), ==, EDGE);
-    CHECK_INT(coil_sendfile(fds[0], file, NULL, SIZE_MAX), ==, FILE_SIZE);
-    memset(edge, 'S', EDGE);
-    CHECK_INT(coil_send_all(fds[0], edge, EDGE), ==, EDGE);
-    CHECK_OK(coil_close(fds[0]));
-    CHECK_OK(coil_await(task));
+    coil_timeout(PATIENCE) {
+        CHECK_INT(coil_send_all(fds[0], edge, EDGE), ==, EDGE);
+        CHECK_INT(coil_sendfile(fds[0], file, NULL, SIZE_MAX), ==, FILE_SIZE);
+        memset(edge, 'S', EDGE);
+        CHECK_INT(coil_send_all(fds[0], edge, EDGE), ==, EDGE);
+        CHECK_OK(coil_close(fds[0]));
+        CHECK_OK(coil_await(task));
+    }
     CHECK_INT(flow.got, ==, FILE_SIZE + 2 * EDGE);
     CHECK(flow.is_right);
     CHECK_INT(lseek(file, 0, SEEK_CUR), ==, FILE_SIZE);
@@ -132,13 +136,15 @@ TASK_TEST(sendfile_of_a_part_and_of_nothing)
 
     open_streams(NULL, s);
     task = start_sink(&sink, s[1]);
-    CHECK_INT(coil_stream_sendfile(s[0], files[0], &offset, 100), ==, 100);
-    CHECK_INT(offset, ==, 1100);
-    CHECK_INT(coil_stream_sendfile(s[0], files[1], NULL, SIZE_MAX), ==, 0);
-    CHECK_INT(coil_stream_sendfile(s[0], files[0], &offset, 1), ==,
-              1); /* it is as usable as ever */
-    CHECK_OK(coil_stream_close(s[0]));
-    CHECK_OK(coil_await(task));
+    coil_timeout(PATIENCE) {
+        CHECK_INT(coil_stream_sendfile(s[0], files[0], &offset, 100), ==, 100);
+        CHECK_INT(offset, ==, 1100);
+        CHECK_INT(coil_stream_sendfile(s[0], files[1], NULL, SIZE_MAX), ==, 0);
+        CHECK_INT(coil_stream_sendfile(s[0], files[0], &offset, 1), ==,
+                  1); /* it is as usable as ever */
+        CHECK_OK(coil_stream_close(s[0]));
+        CHECK_OK(coil_await(task));
+    }
     CHECK_INT(sink.got, ==, 101);
     CHECK(is_content(received, 101, 1000));
     CHECK_OK(coil_stream_close(s[1]));
@@ -160,8 +166,10 @@ TASK_TEST(sendfile_to_a_peer_that_closes_when_it_has_all)
     open_streams(NULL, s);
     task = start_sink(&sink, s[1]);
     sink.room = FILE_SIZE; /* and no byte more */
-    CHECK_INT(coil_stream_sendfile(s[0], file, &offset, SIZE_MAX), ==, FILE_SIZE);
-    CHECK_OK(coil_await(task));
+    coil_timeout(PATIENCE) {
+        CHECK_INT(coil_stream_sendfile(s[0], file, &offset, SIZE_MAX), ==, FILE_SIZE);
+        CHECK_OK(coil_await(task));
+    }
     CHECK_OK(coil_stream_close(s[1]));
     CHECK_OK(coil_stream_close(s[0]));
     CHECK_INT(sink.got, ==, FILE_SIZE);
