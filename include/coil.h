@@ -27,6 +27,7 @@
 #include <coil/channel.h>
 #include <coil/select.h>
 #include <coil/queue.h>
+#include <coil/shared_queue.h>
 #include <coil/thread.h>
 #include <coil/address.h>
 #include <coil/dns.h>
