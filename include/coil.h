@@ -41,5 +41,6 @@
 #include <coil/server.h>
 #include <coil/signal.h>
 #include <coil/process.h>
+#include <coil/process_pool.h>
 
 #endif

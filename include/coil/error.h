@@ -31,6 +31,7 @@ enum coil_error {
     COIL_ERESOLVER,      /* the resolver failed for now: try again later */
     COIL_EADDRESS,       /* an address that cannot be parsed */
     COIL_EBROKEN,        /* the barrier was aborted, or reset while the caller waited */
+    COIL_EWORKERDIED,    /* a worker process ended before it had returned a result */
     COIL_ERROR_END_,
 };
 

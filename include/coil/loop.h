@@ -30,6 +30,7 @@ struct coil_loop_options {
     uint64_t seed;        /* simulated backend: order of tasks; 0: COIL_SEED, else none */
     unsigned max_threads; /* of the pool for blocking work; 0: min(32, cores + 4) */
     unsigned max_resolvers; /* threads for name resolution; 0: 4 */
+    unsigned max_processes; /* workers of coil/process_pool.h; 0: as many as cores */
     bool debug;             /* also by COIL_DEBUG=1 */
     bool no_guard_regions;  /* guard stacks by mprotect even where the kernel has better */
 };

@@ -37,6 +37,8 @@ static const struct text own[] = {
     [COIL_ERESOLVER - FIRST] = {"-COIL_ERESOLVER", "the name service failed for the time being"},
     [COIL_EADDRESS - FIRST] = {"-COIL_EADDRESS", "the address cannot be understood"},
     [COIL_EBROKEN - FIRST] = {"-COIL_EBROKEN", "the barrier is broken"},
+    [COIL_EWORKERDIED -
+        FIRST] = {"-COIL_EWORKERDIED", "the worker process ended before it had a result"},
 };
 
 /* NULL when it is none of the library's own. */

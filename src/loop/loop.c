@@ -84,6 +84,7 @@ static void init_fields(struct coil_loop *loop, const struct coil_loop_options *
     loop->stack_size = coil__stack_round(options->stack_size ? options->stack_size : DEFAULT_STACK);
     loop->max_threads = options->max_threads;
     loop->max_resolvers = options->max_resolvers;
+    loop->max_processes = options->max_processes;
     loop->debug = options->debug || coil__environment_flag("COIL_DEBUG");
     loop->budget = COIL__BUDGET;
     if (options->no_guard_regions) {

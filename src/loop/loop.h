@@ -88,11 +88,13 @@ struct coil_loop {
     struct coil__list closers;                 /* of coil__closer: what else there is */
     struct coil__signals *signals;             /* io/signal.c; NULL: never had a watch */
     struct coil__processes *processes;         /* io/process.c; NULL: never had a child */
+    struct coil__process_pool *process_pool;   /* io/process_pool.c; NULL: never had one */
     /* Threads, made on first use (pool.c). */
     struct coil__pool *workers;
     struct coil__pool *resolvers;
     unsigned max_threads;
     unsigned max_resolvers;
+    unsigned max_processes;
     unsigned external; /* jobs in threads, and child processes, that will make themselves heard */
 };
 

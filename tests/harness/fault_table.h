@@ -95,6 +95,7 @@
     SYS(syscall, long, ENOSYS, \
         (long n, long a, long b, long c, long d, long e, long f), (n, a, b, c, d, e, f)) \
     SYS(sched_getaffinity, int, EINVAL, (pid_t a, size_t b, void *c), (a, b, c)) \
+    SYS(fork, pid_t, EAGAIN, (void), ()) \
     SYS(waitid, int, EINTR, (idtype_t a, id_t b, siginfo_t *c, int d), (a, b, c, d)) \
     POS(posix_spawnp, int, EAGAIN, \
         (pid_t *a, const char *b, const void *c, const void *d, char *const *e, char *const *f), \
