@@ -34,7 +34,9 @@ static void done(struct coil__job *job)
 {
     struct coil__lookup *lookup = lookup_of(job);
 
-    if (lookup->waiter) {
+    if (lookup->done) {
+        lookup->done(lookup);
+    } else if (lookup->waiter) {
         coil__task_wake(lookup->waiter->self);
     } else {
         lookup->free(lookup);
@@ -53,16 +55,17 @@ static void interrupt(struct coil_task *task, struct coil__wait *wait)
     coil__task_wake(task);
 }
 
-static int submit(struct coil_loop *loop, struct coil__lookup *lookup)
+int coil__lookup_start(struct coil_loop *loop, struct coil__lookup *lookup)
 {
     unsigned max = loop->max_resolvers ? loop->max_resolvers : MAX_RESOLVERS;
     struct coil__pool *pool;
     int rc = coil__pool_get(loop, &loop->resolvers, max, &pool);
 
+    lookup->job = (struct coil__job){.work = work, .done = done, .drop = drop};
     return rc < 0 ? rc : coil__pool_submit(pool, &lookup->job);
 }
 
-static void report_if_slow(struct coil_loop *loop, int64_t began)
+void coil__lookup_report_if_slow(struct coil_loop *loop, int64_t began)
 {
     struct coil_report report = {
         .message = "a look-up of a host name took longer than 100 ms",
@@ -81,15 +84,14 @@ int coil__lookup_run(struct coil_task *self, struct coil__lookup *lookup, const 
     int64_t began = coil_loop_now(self->loop);
     int rc;
 
-    lookup->job = (struct coil__job){.work = work, .done = done, .drop = drop};
     lookup->waiter = &waiter;
-    rc = submit(self->loop, lookup);
+    rc = coil__lookup_start(self->loop, lookup);
     if (rc < 0) {
         lookup->free(lookup);
         return rc;
     }
     coil__suspend(self, &waiter.wait);
-    report_if_slow(self->loop, began);
+    coil__lookup_report_if_slow(self->loop, began);
     if (!waiter.lookup) {
         return self->cancel ? coil__cancel_error(self) : -ECANCELED;
     }

@@ -1,10 +1,9 @@
-/* resolve.c - host names to addresses: what can be answered at once, and what a thread must ask
- * getaddrinfo (io/lookup.h). */
+/* resolve.c - host names to addresses: what can be answered at once; io/names.h asks for the rest.
+ */
 #include "io/address.h"
-#include "io/lookup.h"
+#include "io/names.h"
 
 #include "base/memory.h"
-#include "sys/resolver.h"
 
 #include <coil/dns.h>
 
@@ -13,26 +12,6 @@
 #include <string.h>
 
 enum { MAX_HOST = 1024, MAX_SERVICE = 64 };
-
-struct query {
-    const char *host;    /* never NULL, "" for none */
-    const char *service; /* a name; NULL: `port` is known */
-    uint16_t port;
-    int family;
-    bool is_passive;
-};
-
-struct answer {
-    struct coil_address *list;
-    size_t count;
-};
-
-struct lookup {
-    struct coil__lookup base;
-    struct query query;   /* its texts stand in `text` */
-    struct answer answer; /* with base.rc: valid once the work is over */
-    char text[];
-};
 
 /* --- what needs no thread --- */
 
@@ -50,8 +29,8 @@ static bool has_suffix(const char *host, const char *suffix)
 }
 
 /* Those of the given IP addresses that are of the family. */
-static int answer_with(const struct query *query, const char *const *ips, size_t count,
-                       struct answer *ret_answer)
+static int answer_with(const struct coil__name_query *query, const char *const *ips, size_t count,
+                       struct coil__name_answer *ret_answer)
 {
     struct coil_address *list = coil__calloc(count, sizeof *list);
     size_t found = 0;
@@ -69,12 +48,13 @@ static int answer_with(const struct query *query, const char *const *ips, size_t
         coil__free(list);
         return -COIL_EHOSTNAME;
     }
-    *ret_answer = (struct answer){.list = list, .count = found};
+    *ret_answer = (struct coil__name_answer){.list = list, .count = found};
     return 0;
 }
 
 /* 1: answered; 0: a thread must ask; or an error. */
-static int answer_at_once(const struct query *query, bool is_simulated, struct answer *ret_answer)
+static int answer_at_once(const struct coil__name_query *query, bool is_simulated,
+                          struct coil__name_answer *ret_answer)
 {
     static const char *const this_machine[] = {"::1", "127.0.0.1"};
     static const char *const any[] = {"0.0.0.0", "::"};
@@ -99,100 +79,15 @@ static int answer_at_once(const struct query *query, bool is_simulated, struct a
     return rc < 0 ? rc : 1;
 }
 
-/* --- in a thread --- */
-
-static int copy_addresses(struct lookup *lookup, const struct addrinfo *found)
-{
-    struct answer *answer = &lookup->answer;
-    size_t count = 0;
-
-    for (const struct addrinfo *ai = found; ai; ai = ai->ai_next) {
-        count++;
-    }
-    answer->list = coil__calloc(count, sizeof *answer->list);
-    if (!answer->list) {
-        return -ENOMEM;
-    }
-    for (const struct addrinfo *ai = found; ai; ai = ai->ai_next) {
-        struct coil_address *address = &answer->list[answer->count];
-
-        if (ai->ai_family != AF_INET && ai->ai_family != AF_INET6) {
-            continue;
-        }
-        coil__address_set(address, ai->ai_addr, ai->ai_addrlen);
-        if (!lookup->query.service) {
-            coil_address_set_port(address, lookup->query.port);
-        }
-        answer->count++;
-    }
-    return answer->count > 0 ? 0 : -COIL_EHOSTNAME;
-}
-
-static void look_up(struct coil__lookup *base)
-{
-    struct lookup *lookup = COIL__CONTAINER(base, struct lookup, base);
-    const struct query *query = &lookup->query;
-    struct addrinfo *found = NULL;
-
-    base->rc = coil__resolver_look_up(*query->host ? query->host : NULL, query->service,
-                                      query->family, query->is_passive, &found);
-    if (base->rc == 0) {
-        base->rc = copy_addresses(lookup, found);
-        coil__resolver_free(found);
-    }
-}
-
-static void free_lookup(struct coil__lookup *base)
-{
-    struct lookup *lookup = COIL__CONTAINER(base, struct lookup, base);
-
-    coil__free(lookup->answer.list);
-    coil__free(lookup);
-}
-
-/* --- in the loop --- */
-
-static struct lookup *new_lookup(const struct query *query)
-{
-    size_t host_size = strlen(query->host) + 1;
-    size_t service_size = query->service ? strlen(query->service) + 1 : 0;
-    struct lookup *lookup = coil__calloc(1, sizeof *lookup + host_size + service_size);
-
-    if (!lookup) {
-        return NULL;
-    }
-    lookup->base = (struct coil__lookup){.work = look_up, .free = free_lookup};
-    lookup->query = *query;
-    lookup->query.host = memcpy(lookup->text, query->host, host_size);
-    if (query->service) {
-        lookup->query.service = memcpy(lookup->text + host_size, query->service, service_size);
-    }
-    return lookup;
-}
-
-static int ask_thread(struct coil_task *self, const struct query *query, struct answer *ret_answer)
-{
-    struct lookup *lookup = new_lookup(query);
-    int rc = lookup ? coil__lookup_run(self, &lookup->base, "resolve") : -ENOMEM;
-
-    if (rc < 0) {
-        return rc;
-    }
-    rc = lookup->base.rc;
-    if (rc == 0) {
-        *ret_answer = lookup->answer;
-        lookup->answer = (struct answer){0};
-    }
-    free_lookup(&lookup->base);
-    return rc;
-}
+/* --- the call --- */
 
 static int make_query(const char *host, const char *service,
-                      const struct coil_resolve_options *options, struct query *ret_query)
+                      const struct coil_resolve_options *options,
+                      struct coil__name_query *ret_query)
 {
     int family = options->family;
 
-    *ret_query = (struct query){
+    *ret_query = (struct coil__name_query){
         .host = host ? host : "",
         .family = family,
         .is_passive = options->passive,
@@ -221,8 +116,8 @@ int coil_resolve(const char *host, const char *service, const struct coil_resolv
 {
     static const struct coil_resolve_options defaults = {0};
     struct coil_task *self;
-    struct answer answer = {0};
-    struct query query;
+    struct coil__name_answer answer = {0};
+    struct coil__name_query query;
     int rc = coil__begin(&self);
 
     if (rc < 0) {
@@ -237,7 +132,7 @@ int coil_resolve(const char *host, const char *service, const struct coil_resolv
     }
     rc = answer_at_once(&query, self->loop->backend->is_simulated, &answer);
     if (rc == 0) {
-        rc = ask_thread(self, &query, &answer);
+        rc = coil__names_ask(self, &query, &answer);
     } else {
         coil__spend(self);
     }

@@ -88,6 +88,7 @@ struct coil_loop {
     struct coil__list closers;                 /* of coil__closer: what else there is */
     struct coil__signals *signals;             /* io/signal.c; NULL: never had a watch */
     struct coil__processes *processes;         /* io/process.c; NULL: never had a child */
+    struct coil__names *names;                 /* io/names.c; NULL: never asked for one */
     struct coil__process_pool *process_pool;   /* io/process_pool.c; NULL: never had one */
     /* Threads, made on first use (pool.c). */
     struct coil__pool *workers;

@@ -1,126 +1,10 @@
-/* Addresses as text, and host names to addresses. getaddrinfo is replaced here, so that every
- * answer and every delay of a name service can be had. */
-#include "fault.h"
-#include "harness.h"
-#include "in_task.h"
+/* Addresses as text, and host names to addresses. */
+#include "name_service.h"
 
 #include <arpa/inet.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <pthread.h>
-#include <semaphore.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 #include <sys/un.h>
-#include <time.h>
-
-/* --- the name service --- */
-
-static atomic_int calls;
-static atomic_int waiting;
-static sem_t gate;
-
-static struct addrinfo *make_info(const char *ip, uint16_t port, struct addrinfo *next)
-{
-    struct addrinfo *info = calloc(1, sizeof *info + sizeof(struct sockaddr_in6));
-    struct coil_address address;
-
-    CHECK_OK(coil_address_from_ip(ip, port, &address));
-    if (!info) {
-        return next;
-    }
-    info->ai_family = address.storage.ss_family;
-    info->ai_addr = (struct sockaddr *)(void *)(info + 1);
-    info->ai_addrlen = address.size;
-    memcpy(info->ai_addr, &address.storage, address.size);
-    info->ai_next = next;
-    return info;
-}
-
-static const struct {
-    const char *host;
-    int error;
-} failures[] = {
-    {"noname", EAI_NONAME},     {"nodata", EAI_NODATA}, {"family", EAI_FAMILY},
-    {"again", EAI_AGAIN},       {"fail", EAI_FAIL},     {"memory", EAI_MEMORY},
-    {"service", EAI_SERVICE},   {"system", EAI_SYSTEM}, {"nofamily", EAI_ADDRFAMILY},
-    {"systemless", EAI_SYSTEM},
-};
-
-int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
-                struct addrinfo **ret_info)
-{
-    uint16_t port = service && strcmp(service, "https") == 0 ? 443 : 0;
-
-    atomic_fetch_add(&calls, 1);
-    CHECK_INT(hints->ai_socktype, ==, SOCK_STREAM);
-    if (host && strcmp(host, "slow") == 0) {
-        atomic_fetch_add(&waiting, 1);
-        sem_wait(&gate);
-        atomic_fetch_sub(&waiting, 1);
-    }
-    for (size_t i = 0; host && i < sizeof failures / sizeof *failures; i++) {
-        if (strcmp(host, failures[i].host) == 0) {
-            errno = strcmp(host, "system") == 0 ? EMFILE : 0;
-            return failures[i].error;
-        }
-    }
-    if (host && strcmp(host, "delayed") == 0) {
-        nanosleep(&(struct timespec){.tv_nsec = 120 * 1000000}, NULL);
-    }
-    if (!host) {
-        *ret_info = make_info(hints->ai_flags & AI_PASSIVE ? "::" : "::1", port, NULL);
-    } else if (hints->ai_family == AF_INET) {
-        *ret_info = make_info("192.0.2.1", port, NULL);
-    } else {
-        *ret_info = make_info("2001:db8::1", port, make_info("192.0.2.1", port, NULL));
-    }
-    return *ret_info ? 0 : EAI_MEMORY;
-}
-
-void freeaddrinfo(struct addrinfo *info)
-{
-    while (info) {
-        struct addrinfo *next = info->ai_next;
-
-        free(info);
-        info = next;
-    }
-}
-
-static void open_gate(int times)
-{
-    for (int i = 0; i < times; i++) {
-        sem_post(&gate);
-    }
-}
-
-static void await_waiting(int count)
-{
-    for (int i = 0; i < (test_is_torture() ? 5000 : 20000) && atomic_load(&waiting) != count; i++) {
-        CHECK_OK(coil_yield());
-        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
-    }
-    CHECK_INT(atomic_load(&waiting), ==, count);
-}
-
-/* What a thread that nobody waits for frees last. */
-static void await_no_blocks(size_t blocks)
-{
-    for (int i = 0; i < 2000 && test_live_blocks() > blocks; i++) {
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-    }
-}
 
 /* --- addresses --- */
-
-static const char *text_of(const struct coil_address *address)
-{
-    static char text[COIL_ADDRESS_TEXT];
-
-    CHECK_INT(coil_address_format(address, text, sizeof text), ==, strlen(text));
-    return text;
-}
 
 COIL_TEST(address_text_round_trip)
 {
@@ -230,29 +114,6 @@ COIL_TEST(address_of_unix_sockets)
 
 /* --- resolve --- */
 
-static int resolve_text(const char *host, const char *service, int family, bool passive,
-                        const char *expected)
-{
-    struct coil_resolve_options options = {.family = family, .passive = passive};
-    struct coil_address *list = NULL;
-    char text[512] = "";
-    size_t count = 0;
-    int rc = coil_resolve(host, service, &options, &list, &count);
-
-    if (rc < 0) {
-        CHECK_PTR(list, ==, NULL);
-        CHECK_INT(count, ==, 0);
-        return rc;
-    }
-    for (size_t i = 0; i < count; i++) {
-        strcat(text, i > 0 ? " " : "");
-        strcat(text, text_of(&list[i]));
-    }
-    coil_resolve_free(list);
-    CHECK_STR(text, expected);
-    return rc;
-}
-
 TASK_TEST(resolve_ip_addresses_without_a_thread)
 {
     CHECK_OK(resolve_text("1.2.3.4", "80", 0, false, "1.2.3.4:80"));
@@ -318,15 +179,7 @@ COIL_TEST(resolve_outside_of_a_task)
     CHECK_ERR(coil_resolve("host", "80", NULL, &list, &count), -COIL_ENOLOOP);
 }
 
-static int resolve_host(void *arg)
-{
-    return resolve_text(arg, "80", 0, false, "[2001:db8::1]:80 192.0.2.1:80");
-}
-
-static void *slow(void)
-{
-    return (void *)(uintptr_t) "slow";
-}
+static const char *const slow_names[] = {"slow0", "slow1", "slow2", "slow3", "slow4", "slow5"};
 
 TASK_TEST(resolve_threads_are_bounded_and_apart)
 {
@@ -335,7 +188,7 @@ TASK_TEST(resolve_threads_are_bounded_and_apart)
 
     sem_init(&gate, 0, 0);
     for (int i = 0; i < 6; i++) {
-        tasks[i] = coil_create_task(resolve_host, slow());
+        tasks[i] = coil_create_task(resolve_host, (void *)(uintptr_t)slow_names[i]);
     }
     await_waiting(4);
     for (int i = 0; i < 20; i++) {
@@ -359,7 +212,7 @@ TASK_TEST(resolve_cancel_returns_at_once)
     CHECK_ERR(resolve_host((void *)(uintptr_t) "noname"), -COIL_EHOSTNAME);
     blocks = test_live_blocks();
     for (int i = 0; i < 6; i++) {
-        tasks[i] = coil_create_task(resolve_host, slow());
+        tasks[i] = coil_create_task(resolve_host, (void *)(uintptr_t)slow_names[i]);
     }
     await_waiting(4); /* and two have no thread yet */
     for (int i = 0; i < 6; i++) {
