@@ -664,6 +664,13 @@ static ssize_t try_write(struct coil_stream *stream, const void *data, size_t si
     if (COIL__UNLIKELY(stream->transport)) {
         return coil__transport_try_write(stream, data, size);
     }
+    if (size >= DIRECT_SIZE && queued == 0 && !stream->is_sending) {
+        ssize_t sent = send_direct(stream, NULL, data, size, true, false);
+
+        if (sent != 0) {
+            return sent;
+        }
+    }
     count = enqueue(stream, data, size);
     if (count == 0) {
         return -ENOMEM;
