@@ -7,13 +7,13 @@ set -eu
 
 packages_of() {
     case $1 in
-    build) echo gcc libc6-dev meson ninja-build pkg-config liburing-dev ;;
+    build) echo gcc libc6-dev meson ninja-build pkg-config liburing-dev libssl-dev ;;
     demo) echo nginx-light libnginx-mod-http-echo curl ;;
     sanitize) echo valgrind gdb ;;
     fuzz) echo clang libclang-rt-14-dev ;;
     cross) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
     fmt) echo clang-format-14 ;;
-    test) echo g++ clang gdb valgrind python3 \
+    test) echo g++ clang gdb valgrind python3 openssl sslscan \
         "$(packages_of fmt)" "$(packages_of cross)" "$(packages_of demo)" ;;
     *)
         echo "scripts/deps.sh: no group is called $1" >&2

@@ -32,6 +32,17 @@ enum coil_error {
     COIL_EADDRESS,       /* an address that cannot be parsed */
     COIL_EBROKEN,        /* the barrier was aborted, or reset while the caller waited */
     COIL_EWORKERDIED,    /* a worker process ended before it had returned a result */
+    COIL_ETLSCONFIG,     /* TLS (coil/tls.h): a certificate, key or setting that cannot be used */
+    COIL_ETLSPROTOCOL,   /* the peer does not speak TLS, breaks its rules, or agrees on nothing */
+    COIL_ETLSALERT,      /* the peer has refused, and says why in an alert */
+    COIL_ETLSTRUNCATED,  /* the connection ended without the peer's word that it is the end */
+    COIL_ETLSEXPIRED,    /* the peer's certificate has expired */
+    COIL_ETLSNOTYET,     /* the peer's certificate is not valid yet */
+    COIL_ETLSHOSTNAME,   /* the peer's certificate is for another host */
+    COIL_ETLSUNTRUSTED,  /* it comes from nobody who is trusted, or is self-signed */
+    COIL_ETLSREVOKED,    /* the peer's certificate was revoked */
+    COIL_ETLSVERIFY,     /* something else is wrong with the peer's certificate */
+    COIL_ETLSNOCERT,     /* the peer has shown no certificate */
     COIL_ERROR_END_,
 };
 

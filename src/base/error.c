@@ -39,6 +39,22 @@ static const struct text own[] = {
     [COIL_EBROKEN - FIRST] = {"-COIL_EBROKEN", "the barrier is broken"},
     [COIL_EWORKERDIED -
         FIRST] = {"-COIL_EWORKERDIED", "the worker process ended before it had a result"},
+    [COIL_ETLSCONFIG -
+        FIRST] = {"-COIL_ETLSCONFIG", "a certificate, key or setting for TLS cannot be used"},
+    [COIL_ETLSPROTOCOL -
+        FIRST] = {"-COIL_ETLSPROTOCOL", "the peer does not speak TLS, or breaks its rules"},
+    [COIL_ETLSALERT - FIRST] = {"-COIL_ETLSALERT", "the peer has refused the TLS connection"},
+    [COIL_ETLSTRUNCATED -
+        FIRST] = {"-COIL_ETLSTRUNCATED", "the TLS connection was cut off by something"},
+    [COIL_ETLSEXPIRED - FIRST] = {"-COIL_ETLSEXPIRED", "the peer's certificate has expired"},
+    [COIL_ETLSNOTYET - FIRST] = {"-COIL_ETLSNOTYET", "the peer's certificate is not valid yet"},
+    [COIL_ETLSHOSTNAME -
+        FIRST] = {"-COIL_ETLSHOSTNAME", "the peer's certificate is for another host"},
+    [COIL_ETLSUNTRUSTED -
+        FIRST] = {"-COIL_ETLSUNTRUSTED", "the peer's certificate comes from nobody who is trusted"},
+    [COIL_ETLSREVOKED - FIRST] = {"-COIL_ETLSREVOKED", "the peer's certificate was revoked"},
+    [COIL_ETLSVERIFY - FIRST] = {"-COIL_ETLSVERIFY", "the peer's certificate is not good"},
+    [COIL_ETLSNOCERT - FIRST] = {"-COIL_ETLSNOCERT", "the peer has shown no certificate"},
 };
 
 /* NULL when it is none of the library's own. */

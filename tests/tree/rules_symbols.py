@@ -143,21 +143,29 @@ def through_macros(words, headers):
     return known
 
 
+# Libraries beside the core, which are there if what they need is.
+LIBRARIES = ('libcoil', 'libcoil-tls')
+
+
 class Symbols:
-    """The rules, bound to a build folder. None where there is no library yet."""
+    """The rules, bound to a build folder. Empty where there is no library yet."""
 
     def __init__(self, tree, build):
         self.tree = tree
-        self.shared = os.path.join(build, 'libcoil.so')
-        self.archive = os.path.join(build, 'libcoil.a')
         self.declared = declarations(tree.headers())
         self.exported = set()
         self.globals = set()
         self.objects = set()
-        if os.path.exists(self.shared) and os.path.exists(self.archive):
-            self.exported = parse_nm(_run('nm', '-D', '--defined-only', self.shared))
-            self.globals = parse_nm(_run('nm', '-g', '--defined-only', self.archive))
-            self.objects = parse_objdump(_run('objdump', '-t', self.archive))
+        for name in LIBRARIES:
+            self.add(os.path.join(build, name + '.so'), os.path.join(build, name + '.a'))
+        if not os.path.exists(os.path.join(build, 'libcoil-tls.so')):
+            self.declared = [d for d in self.declared if not d.name.startswith('coil_tls_')]
+
+    def add(self, shared, archive):
+        if os.path.exists(shared) and os.path.exists(archive):
+            self.exported |= parse_nm(_run('nm', '-D', '--defined-only', shared))
+            self.globals |= parse_nm(_run('nm', '-g', '--defined-only', archive))
+            self.objects |= parse_objdump(_run('objdump', '-t', archive))
 
     def exports(self, _tree):
         inline = {d.name for d in self.declared

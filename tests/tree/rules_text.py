@@ -17,7 +17,7 @@ LAYERS = {
     'sync': ['base', 'sys', 'loop', 'task'],
     'io': ['base', 'sys', 'loop', 'task', 'sync'],
     'debug': ['base', 'sys', 'loop', 'task', 'sync', 'io'],
-    'tls': ['base', 'sys', 'loop', 'task', 'sync', 'io'],
+    'tls': ['base'],  # a library of its own: of the core it has what is public
     'wire': ['base'],
     'http': ['base', 'sys', 'loop', 'task', 'sync', 'io', 'tls', 'wire'],
     'db': ['base', 'sys', 'loop', 'task', 'sync', 'io', 'tls', 'wire'],

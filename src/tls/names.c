@@ -1,0 +1,225 @@
+/* names.c - who is asked for, and what is to be spoken: server names (SNI), protocols (ALPN), and
+ * the name that a client checks. */
+#include "tls/tls.h"
+
+#include "base/memory.h"
+
+#include <coil/address.h>
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+#include <strings.h>
+
+/* --- SNI --- */
+
+static bool matches(const struct coil__tls_name *name, const char *asked)
+{
+    if (name->is_wildcard) {
+        const char *dot = strchr(asked, '.');
+
+        return dot && dot > asked && strcasecmp(dot + 1, name->name) == 0;
+    }
+    return strcasecmp(asked, name->name) == 0;
+}
+
+/* Exact names go before wildcards. NULL: the context's own certificate serves. */
+static struct coil_tls_context *find_context(const struct coil_tls_context *context,
+                                             const char *asked)
+{
+    for (int wildcards = 0; wildcards < 2; wildcards++) {
+        for (size_t i = 0; i < context->name_count; i++) {
+            const struct coil__tls_name *name = &context->names[i];
+
+            if (name->is_wildcard == (wildcards == 1) && matches(name, asked)) {
+                return name->context;
+            }
+        }
+    }
+    return NULL;
+}
+
+static int mode_of(const struct coil_tls_context *context)
+{
+    return SSL_CTX_get_verify_mode(context->ssl_ctx);
+}
+
+/* The other context brings its certificate, authorities and protocols; what else counts is taken
+ * from it by hand. */
+static int on_server_name(SSL *ssl, int *ret_alert, void *user)
+{
+    const struct coil_tls_context *context = user;
+    struct coil__tls_conn *conn = SSL_get_ex_data(ssl, 0);
+    const char *asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    struct coil_tls_context *other;
+
+    if (!asked) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    coil__free(conn->server_name);
+    conn->server_name = coil__tls_copy(asked, strlen(asked));
+    other = find_context(context, asked);
+    if (!conn->server_name || (other && !SSL_set_SSL_CTX(ssl, other->ssl_ctx))) {
+        *ret_alert = SSL_AD_INTERNAL_ERROR;
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
+    if (other) {
+        SSL_set_verify(ssl, mode_of(other), coil__tls_on_verify);
+    }
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static int add_name(struct coil_tls_context *context, const struct coil_tls_name *given)
+{
+    struct coil__tls_name *name = &context->names[context->name_count];
+    const char *text = given->name;
+
+    if (!text || !given->context || !given->context->is_server) {
+        return -EINVAL;
+    }
+    name->is_wildcard = strncmp(text, "*.", 2) == 0;
+    text += name->is_wildcard ? 2 : 0;
+    name->name = coil__tls_copy(text, strlen(text));
+    if (!name->name) {
+        return -ENOMEM;
+    }
+    name->context = coil_tls_context_hold(given->context);
+    context->name_count++;
+    return 0;
+}
+
+int coil__tls_set_names(struct coil_tls_context *context,
+                        const struct coil_tls_context_options *options)
+{
+    int rc = 0;
+
+    if (!context->is_server) {
+        return options->name_count > 0 ? -EINVAL : 0;
+    }
+    SSL_CTX_set_tlsext_servername_callback(context->ssl_ctx, on_server_name);
+    SSL_CTX_set_tlsext_servername_arg(context->ssl_ctx, context);
+    if (options->name_count == 0) {
+        return 0;
+    }
+    context->names = coil__calloc(options->name_count, sizeof *context->names);
+    if (!options->names || !context->names) {
+        return options->names ? -ENOMEM : -EINVAL;
+    }
+    for (size_t i = 0; rc == 0 && i < options->name_count; i++) {
+        rc = add_name(context, &options->names[i]);
+    }
+    return rc;
+}
+
+void coil__tls_drop_names(struct coil_tls_context *context)
+{
+    for (size_t i = 0; i < context->name_count; i++) {
+        coil__free(context->names[i].name);
+        coil_tls_context_free(context->names[i].context);
+    }
+    coil__free(context->names);
+    coil__free(context->alpn);
+}
+
+/* --- ALPN --- */
+
+/* The server's order counts. A client with which nothing is shared is refused (RFC 7301, 3.2). */
+static int on_alpn(SSL *ssl, const unsigned char **ret_chosen, unsigned char *ret_size,
+                   const unsigned char *offered, unsigned offered_size, void *user)
+{
+    const struct coil_tls_context *context = user;
+    unsigned char *chosen;
+    int rc = SSL_select_next_proto(&chosen, ret_size, context->alpn, context->alpn_size, offered,
+                                   offered_size);
+
+    (void)ssl;
+    *ret_chosen = chosen;
+    return rc == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static int encode_alpn(struct coil_tls_context *context, const char *const *protocols)
+{
+    size_t size = 0;
+    unsigned char *to;
+
+    for (size_t i = 0; protocols[i]; i++) {
+        size_t length = strlen(protocols[i]);
+
+        if (length == 0 || length > 255) {
+            return -EINVAL;
+        }
+        size += 1 + length;
+    }
+    if (size == 0 || size > UINT16_MAX) {
+        return -EINVAL;
+    }
+    to = context->alpn = coil__malloc(size);
+    if (!to) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; protocols[i]; i++) {
+        size_t length = strlen(protocols[i]);
+
+        *to = (unsigned char)length;
+        memcpy(to + 1, protocols[i], length);
+        to += 1 + length;
+    }
+    context->alpn_size = (unsigned)size;
+    return 0;
+}
+
+int coil__tls_set_alpn(struct coil_tls_context *context,
+                       const struct coil_tls_context_options *options)
+{
+    int rc = options->alpn ? encode_alpn(context, options->alpn) : 0;
+
+    if (rc < 0 || !options->alpn) {
+        return rc;
+    }
+    if (context->is_server) {
+        SSL_CTX_set_alpn_select_cb(context->ssl_ctx, on_alpn, context);
+    } else if (SSL_CTX_set_alpn_protos(context->ssl_ctx, context->alpn, context->alpn_size) != 0) {
+        return -ENOMEM; /* 0 means success here */
+    }
+    return 0;
+}
+
+/* --- what a client expects --- */
+
+static bool is_ip(const char *text)
+{
+    struct coil_address address;
+
+    return coil_address_from_ip(text, 0, &address) == 0;
+}
+
+static bool set_expected(SSL *ssl, const char *name, bool is_checked)
+{
+    if (is_ip(name)) { /* an address has no place in SNI (RFC 6066, 3) */
+        return !is_checked || X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) > 0;
+    }
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return SSL_set_tlsext_host_name(ssl, name) > 0 && (!is_checked || SSL_set1_host(ssl, name) > 0);
+}
+
+int coil__tls_expect(struct coil__tls_conn *conn, const char *server_name, bool is_checked)
+{
+    size_t length = server_name ? strlen(server_name) : 0;
+
+    if (length > 1 && server_name[length - 1] == '.') { /* "example.org." is the same host */
+        length--;
+    }
+    if (length == 0) {
+        return is_checked ? -EINVAL : 0;
+    }
+    conn->server_name = coil__tls_copy(server_name, length);
+    if (!conn->server_name) {
+        return -ENOMEM;
+    }
+    if (!set_expected(conn->ssl, conn->server_name, is_checked)) {
+        ERR_clear_error();
+        return -EINVAL;
+    }
+    return 0;
+}
