@@ -6,6 +6,8 @@
     ```c            a whole program
     ```c fragment   the inside of a first task; errno.h, stdio.h and string.h are included
     ```c real       a whole program that asks the system for more than the simulated backend has
+    ```c tls        a whole program that needs coil-tls, and finds a certificate for localhost in
+                    localhost.pem and localhost-key.pem
     ```text         directly below one of these (only prose between): its output, to the letter
     ```python       must be Python
     ```python same  a whole program that prints what the C program below it does
@@ -74,7 +76,7 @@ class Documents:
         self.folder = folder
         self.count = 0
 
-    def compile(self, text):
+    def compile(self, text, libraries=()):
         self.count += 1
         source = os.path.join(self.folder, 'program%d.c' % self.count)
         program = source[:-2]
@@ -82,7 +84,7 @@ class Documents:
             file.write(text)
         done = subprocess.run(
             self.compiler + FLAGS + ['-D_GNU_SOURCE', '-I' + os.path.join(self.root, 'include'),
-                                     source, '-o', program, '-L' + self.build, '-lcoil',
+                                     source, '-o', program, '-L' + self.build, *libraries, '-lcoil',
                                      '-Wl,-rpath,' + self.build, '-pthread'],
             capture_output=True, text=True, check=False)
         check(done.returncode == 0, 'it does not compile:\n' + done.stderr)
@@ -96,8 +98,24 @@ class Documents:
             backend, done.returncode, done.stdout, done.stderr))
         return done.stdout
 
+    def make_certificate(self):
+        """For localhost, signed by itself, in the folder where the programs run."""
+        if not os.path.exists(os.path.join(self.build, 'libcoil-tls.so')):
+            raise Skipped('coil-tls is not built')
+        if not os.path.exists(os.path.join(self.folder, 'localhost.pem')):
+            subprocess.run(
+                ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256',
+                 '-nodes', '-days', '30', '-subj', '/CN=localhost', '-addext',
+                 'subjectAltName=DNS:localhost', '-keyout', 'localhost-key.pem', '-out',
+                 'localhost.pem'], cwd=self.folder, capture_output=True, check=True)
+
     def check_program(self, block):
-        program = self.compile(FRAGMENT % block.text if 'fragment' in block.info else block.text)
+        libraries = []
+        if 'tls' in block.info.split(' '):
+            self.make_certificate()
+            libraries = ['-lcoil-tls']
+        program = self.compile(FRAGMENT % block.text if 'fragment' in block.info else block.text,
+                               libraries)
         for backend in self.backends():
             if backend == 'sim' and 'real' in block.info:
                 continue
