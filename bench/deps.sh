@@ -9,6 +9,7 @@ set -eu
 PACKAGES="
 gcc g++ make pkg-config python3
 liburing-dev
+libssl-dev openssl
 libst-dev
 libuv1-dev
 libasio-dev

@@ -2,7 +2,7 @@
 
 Measures nothing. A Program is one column of the table, a Work one row. Every program has the same
 command line: `prog ITEM [ARGS]`, and prints `item=... key=value ...`, or `ready` once its echo server
-listens.
+listens. A TLS server's last argument is a file with its certificate and key.
 """
 
 import os
@@ -20,7 +20,8 @@ SPAWN = ("spawn",)
 UDP = ("udp",)
 TASKS = MICRO + ("sleep",)
 ECHO = ("echo", "idle")
-ALL = TASKS + ECHO + SYNC + READS + SPAWN + UDP
+TLS = ("tls",)
+ALL = TASKS + ECHO + SYNC + READS + SPAWN + UDP + TLS
 READ_FILE_SIZE = 64 * 1024 * 1024
 UDP_SOCKETS = 8
 UDP_WINDOW = 32
@@ -37,6 +38,12 @@ class Program:
         self.packages = packages
         self.echo_word = echo_word
         self.env = dict(os.environ, **env) if env else None
+
+    def command(self, work):
+        """The program for a work: coil's TLS is a library, and so a program, of its own."""
+        if work.item == "tls" and self.kind == "coil":
+            return [self.argv[0] + "_tls"]
+        return self.argv
 
     def missing(self):
         """Why it cannot run, or None."""
@@ -95,8 +102,9 @@ def all_programs(coil_bin):
         Program("uring", "limit", [built("echo_uring")], ECHO, ("liburing-dev",)),
         Program("raw", "limit", [built("raw")], READS + SPAWN + UDP, ("liburing-dev",)),
         Program("epoll-hot", "hot", [built("echo_epoll")], ECHO, echo_word="echo-hot"),
+        Program("openssl", "limit", [built("tls_epoll")], TLS, ("libssl-dev",)),
         Program("coil", "coil", [coil_bin], ALL),
-        Program("coil-epoll", "coil", [coil_bin], ECHO + READS + SPAWN + UDP,
+        Program("coil-epoll", "coil", [coil_bin], ECHO + READS + SPAWN + UDP + TLS,
                 env={"COIL_BACKEND": "epoll"}),
         Program("st", "peer", [built("bench_st")], TASKS + ECHO, ("libst-dev",)),
         Program("libuv", "peer", [built("bench_libuv")], ECHO + SPAWN + UDP, ("libuv1-dev",)),
@@ -122,5 +130,8 @@ def all_works(connections):
             works.append(Work(f"echo-{size}-{count}", "echo", "cpu_us", "us CPU", size=size,
                               connections=count))
     works.append(Work("udp-64", "udp", "cpu_us", "us CPU", size=64))
+    for size in (64, 16384):
+        works.append(Work(f"tls-{size}-100", "tls", "cpu_us", "us CPU", size=size,
+                          connections=100))
     works.append(Work("idle-8000", "idle", "kib_per_connection", "KiB/conn", connections=8000))
     return works

@@ -33,8 +33,11 @@ RATIO_BARS = {
     "echo-16384-100": 1.10,
     "echo-16384-1000": None,
     "echo-16384-8000": None,
+    "tls-64-100": 1.10,
+    "tls-16384-100": 1.10,
 }
-NOT_A_RACE = ("sleep-1000000", "queue", "files", "spawn", "udp-64")
+NOT_A_RACE = ("sleep-1000000", "queue", "files", "spawn", "udp-64", "tls-64-100",
+              "tls-16384-100")
 LOCK_NS_BAR = 5.0
 KIB_PER_TASK_BAR = 4.4
 KIB_PER_IDLE_BAR = 6.0

@@ -134,6 +134,23 @@ class Ports:
                     continue
 
 
+def certificate():
+    """A file with a certificate and its key, made with the openssl program when there is none."""
+    path = programs.built("tls.pem")
+    if not os.path.exists(path):
+        made = subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-days", "3650", "-subj", "/CN=localhost", "-keyout", path + ".key",
+             "-out", path + ".part"], capture_output=True, text=True, check=False)
+        if made.returncode != 0:
+            raise Failed("openssl makes no certificate: " + made.stderr.strip())
+        with open(path + ".part", "a", encoding="ascii") as file:
+            with open(path + ".key", encoding="ascii") as key:
+                file.write(key.read())
+        os.rename(path + ".part", path)
+    return path
+
+
 class Runner:
     def __init__(self, options):
         self.options = options
@@ -176,14 +193,19 @@ class Runner:
         if work.item in programs.UDP:
             return [programs.built("udpload"), HOST, port, str(programs.UDP_SOCKETS),
                     str(programs.UDP_WINDOW), str(work.size), seconds] + warmup + pid
-        return [self.load, HOST, port, str(work.connections), str(work.size),
-                seconds] + warmup + pid
+        load = programs.built("tlsload") if work.item in programs.TLS else self.load
+        return [load, HOST, port, str(work.connections), str(work.size), seconds] + warmup + pid
 
     def run_server(self, program, work):
         port = str(self.ports.take())
         seconds = self.options.seconds
-        word = program.echo_word if work.item in programs.ECHO else work.item
-        server = start(program.argv + [word, port], self.cpus.server, program.env)
+        argv = program.command(work)
+        if work.item == "tls":
+            argv = argv + ["tls-echo", port, certificate()]
+        else:
+            word = program.echo_word if work.item in programs.ECHO else work.item
+            argv = argv + [word, port]
+        server = start(argv, self.cpus.server, program.env)
         try:
             wait_ready(server)
             return collect(self.load_argv(work, port, server.pid), self.cpus.load,
@@ -192,7 +214,7 @@ class Runner:
             end(server)
 
     def run(self, program, work):
-        if work.item in programs.ECHO + programs.UDP:
+        if work.item in programs.ECHO + programs.UDP + programs.TLS:
             return self.run_server(program, work)
         return self.run_tasks(program, work)
 
@@ -302,8 +324,8 @@ def parse_args():
     parser.add_argument("--seconds", type=float, default=2.0, help="measured window of one echo run")
     parser.add_argument("--warmup", type=float, default=0.5)
     parser.add_argument("--only", type=words, default=[],
-                        help="yield,create,handover,lock,queue,files,spawn,sleep,echo,udp,idle or "
-                             "names as echo-64-100")
+                        help="yield,create,handover,lock,queue,files,spawn,sleep,echo,udp,tls,"
+                             "idle or names as echo-64-100")
     parser.add_argument("--peers", type=words, default=[], help="names of the columns to run")
     parser.add_argument("--connections", type=counts, default=[1, 100, 1000, 8000])
     parser.add_argument("--coil-bin",

@@ -11,6 +11,8 @@
  * clock, all threads, in ns) and its RSS. Idle: opens the connections, sends one message on each,
  * holds, and reports how much the server's RSS has grown per connection.
  *
+ * Built with -DLOAD_TLS it is tlsload: the same over TLS (1.3, any certificate).
+ *
  * One thread, edge-triggered epoll, nothing allocated once the connections are open. Prints one
  * line of key=value; exits with 1 and a sentence if a server misbehaves.
  */
@@ -40,6 +42,7 @@
 
 struct conn {
     int fd;
+    void *tls; /* SSL, in tlsload */
     uint32_t sequence;
     const char *message; /* of the outstanding request: a slice of the pattern */
     size_t sent, received;
@@ -157,13 +160,78 @@ static double percentile_us(double share)
     return 0;
 }
 
+/* ---- bytes: plain, or over TLS --------------------------------------------------------------- */
+
+#ifdef LOAD_TLS
+#include <openssl/ssl.h>
+
+static SSL_CTX *ssl_ctx;
+
+/* Like the system's call: -1 and EAGAIN, or another error. */
+static ssize_t tls_result(SSL *ssl, int rc, size_t count)
+{
+    int error = rc > 0 ? SSL_ERROR_NONE : SSL_get_error(ssl, rc);
+
+    if (error == SSL_ERROR_NONE) {
+        return (ssize_t)count;
+    }
+    errno = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? EAGAIN : EPROTO;
+    return error == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+}
+
+static ssize_t put(struct conn *conn, const char *data, size_t size)
+{
+    size_t count = 0;
+    int rc = SSL_write_ex(conn->tls, data, size, &count);
+
+    return tls_result(conn->tls, rc, count);
+}
+
+static ssize_t get(struct conn *conn, char *buf, size_t size)
+{
+    size_t count = 0;
+    int rc = SSL_read_ex(conn->tls, buf, size, &count);
+
+    return tls_result(conn->tls, rc, count);
+}
+
+/* While the socket still blocks. */
+static void conn_secure(struct conn *conn)
+{
+    if (!ssl_ctx) {
+        ssl_ctx = SSL_CTX_new(TLS_client_method());
+        SSL_CTX_set_mode(ssl_ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+        SSL_CTX_set_read_ahead(ssl_ctx, 1);
+    }
+    conn->tls = SSL_new(ssl_ctx);
+    if (!conn->tls || !SSL_set_fd(conn->tls, conn->fd) || SSL_connect(conn->tls) <= 0) {
+        die("the TLS handshake has failed", 0);
+    }
+}
+#else
+static inline ssize_t put(struct conn *conn, const char *data, size_t size)
+{
+    return send(conn->fd, data, size, MSG_NOSIGNAL);
+}
+
+static inline ssize_t get(struct conn *conn, char *buf, size_t size)
+{
+    return recv(conn->fd, buf, size, 0);
+}
+
+static inline void conn_secure(struct conn *conn)
+{
+    (void)conn;
+}
+#endif
+
 /* ---- connections ----------------------------------------------------------------------------- */
 
 static void conn_send(struct conn *conn)
 {
     while (conn->sent < opt.size) {
-        ssize_t n = send(conn->fd, conn->message + conn->sent, opt.size - conn->sent,
-                         MSG_NOSIGNAL);
+        ssize_t n = put(conn, conn->message + conn->sent, opt.size - conn->sent);
         if (n < 0) {
             if (errno == EAGAIN) {
                 return; /* EPOLLOUT brings us back */
@@ -201,7 +269,7 @@ static void conn_receive(struct conn *conn)
 {
     for (;;) {
         size_t missing = conn->sequence ? opt.size - conn->received : 0;
-        ssize_t n = recv(conn->fd, scratch, SCRATCH_SIZE, 0);
+        ssize_t n = get(conn, scratch, SCRATCH_SIZE);
 
         if (n < 0 && errno == EAGAIN) {
             return;
@@ -220,7 +288,7 @@ static void conn_receive(struct conn *conn)
             conn_finish(conn);
             return; /* all of it is read: what comes next is a new edge */
         }
-        if ((size_t)n < SCRATCH_SIZE) {
+        if (!conn->tls && (size_t)n < SCRATCH_SIZE) {
             return;
         }
     }
@@ -276,6 +344,7 @@ static void conn_open(struct conn *conn)
         die("connect", errno);
     }
     setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    conn_secure(conn);
     /* Nonblocking only now: a blocking connect needs no state. */
     if (fcntl(conn->fd, F_SETFL, O_NONBLOCK)) {
         die("fcntl", errno);
