@@ -54,11 +54,11 @@ enum coil__op_state {
 /* The same for read and write: where the backend could only make the call in place, for as long as
  * a disk takes, the result is COIL__IS_FILE instead and nothing was done. */
 #define COIL__NO_FILES 0x02000000
+#define COIL__IS_FILE (-0x02000000)
 
-/* Of a send, together with MSG_DONTWAIT: one try only, with -EAGAIN for a result where that finds no
+/* Of a send, together with MSG_DONTWAIT: one try only, -EAGAIN for a result where that finds no
  * room. Only for submit. */
 #define COIL__ONE_TRY 0x04000000
-#define COIL__IS_FILE (-0x02000000)
 
 struct coil__backend;
 
