@@ -109,17 +109,38 @@ TASK_TEST(process_output_has_a_limit)
 
 /* --- cancels and deadlines --- */
 
+struct cut {
+    const struct coil_process_options *options;
+    const char *const *argv;
+    struct coil_process_output *out;
+};
+
+static int run_cut(void *arg)
+{
+    struct cut *cut = arg;
+
+    return coil_process_run(cut->options, cut->argv, "x", 1, cut->out, NULL);
+}
+
 TASK_TEST(process_run_that_is_cut_short_leaves_nobody_behind)
 {
-    const char *argv[] = {"sh", "-c", "printf begun; sleep 100", NULL};
+    char path[256];
+    char script[512];
+    const char *argv[] = {"sh", "-c", script, NULL};
     struct coil_process_options options = {.new_session = true};
     struct coil_process_output out = {.data = NULL};
-    int rc = 0;
+    struct cut cut = {.options = &options, .argv = argv, .out = &out};
+    struct coil_task *task;
 
-    coil_timeout(300 * COIL_MSEC) {
-        rc = coil_process_run(&options, argv, "x", 1, &out, NULL);
+    test_temp_path(path, sizeof path, "begun");
+    snprintf(script, sizeof script, "printf begun; : > %s; sleep 100", path);
+    task = coil_create_task(run_cut, &cut);
+    while (access(path, F_OK) < 0 && !test_has_noticed() && !coil_task_is_done(task)) {
+        CHECK_OK(coil_sleep(COIL_MSEC));
     }
-    CHECK_ERR(rc, -ETIMEDOUT);
+    CHECK_OK(coil_sleep(test_moment_ns())); /* it was written: now it is read */
+    coil_cancel(task);
+    CHECK_ERR(coil_await(task), -ECANCELED);
     CHECK_STR(out.data ? out.data : "", "begun"); /* what was read is not lost */
     coil_process_output_deinit(&out);
     check_no_children();
