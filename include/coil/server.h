@@ -26,9 +26,12 @@
 struct coil_server;
 
 /* Serves one client, in a task of its own. stream: closed after the function returns, if it has
- * not been closed by then. Returns >= 0, or an error, which goes to the loop's error handler
- * (but for -ECANCELED, for a peer that vanished: -ECONNRESET, -EPIPE, and for -COIL_ECLOSED once
- * the server has closed streams of its clients). */
+ * not been closed by then. That is coil_stream_close: it sends what was written first, so a peer
+ * that never reads keeps the task, and its place among max_clients, until the task is cancelled or
+ * the stream aborted; a function that closes the stream itself inside a coil_timeout bounds that.
+ * Returns >= 0, or an error, which goes to the loop's error handler (but for -ECANCELED, for a peer
+ * that vanished: -ECONNRESET, -EPIPE, and for -COIL_ECLOSED once the server has closed streams of
+ * its clients). */
 typedef int (*coil_client_fn)(struct coil_stream *stream, void *user);
 
 /* All-zero is the default of everything. */
@@ -60,10 +63,12 @@ COIL_EXPORT int coil_server_get_port(const struct coil_server *server);
 /* Clients being served now. */
 COIL_EXPORT size_t coil_server_client_count(const struct coil_server *server);
 
-/* Stops listening; clients go on. Twice: does nothing. Does not suspend. */
+/* Stops listening; clients go on, and one that was just being accepted may still become one. Twice:
+ * does nothing. Does not suspend. */
 COIL_EXPORT void coil_server_stop(struct coil_server *server);
 
-/* Cancels the tasks of all clients. Does not suspend. */
+/* Cancels the tasks of all clients. Does not suspend. After a stop this and the next two also turn
+ * away a connection that is just being accepted, so that none comes after them. */
 COIL_EXPORT void coil_server_cancel_clients(struct coil_server *server);
 
 /* Closes the streams of all clients: what was written is sent first; then what a client function

@@ -40,6 +40,7 @@ struct coil_server {
     bool is_stopping;
     bool is_closing;               /* a task waits in coil_server_close */
     bool has_closed_clients;       /* has closed or aborted streams of theirs */
+    bool turns_away;               /* has stopped, then ended its clients: nobody may follow */
     struct coil__socket_file file; /* of a unix socket */
     int port;
 };
@@ -147,7 +148,9 @@ static void start_client(struct coil_server *server, int fd)
 
 /* --- accepting --- */
 
-/* Several sockets share the limit: a connection may have to wait here for its turn. */
+/* Several sockets share the limit: a connection may have to wait here for its turn. One that was
+ * accepted in spite of the stop is turned away if it comes after the end of all clients, which has
+ * not reached it: nobody would ever end it. */
 static int admit(struct coil_server *server, int fd)
 {
     int rc = 0;
@@ -155,7 +158,7 @@ static int admit(struct coil_server *server, int fd)
     while (rc == 0 && is_full(server)) {
         rc = coil_event_wait(&server->has_room);
     }
-    if (rc < 0) {
+    if (rc < 0 || server->turns_away) {
         coil__net_close(server->loop, fd);
         return rc;
     }
@@ -359,6 +362,7 @@ void coil_server_cancel_clients(struct coil_server *server)
     if (check(server) < 0) {
         return;
     }
+    server->turns_away = server->turns_away || server->is_stopping;
     COIL__LIST_FOREACH_SAFE(&server->clients, link) {
         coil__task_cancel(COIL__CONTAINER(link, struct coil_task, owner_link), COIL_HERE,
                           "the server cancels its clients");
@@ -372,6 +376,7 @@ static void each_stream(struct coil_server *server, void (*fn)(struct coil_strea
         return;
     }
     server->has_closed_clients = true;
+    server->turns_away = server->turns_away || server->is_stopping;
     COIL__LIST_FOREACH_SAFE(&server->clients, link) {
         struct coil_stream *stream = stream_of(COIL__CONTAINER(link, struct coil_task, owner_link));
 
