@@ -3,11 +3,19 @@
  * A table, indexed by descriptor, holds the operations that wait on each. Two kinds of entry:
  *   - plain: whoever owns the descriptor may close it at any time behind our back, so the kernel
  *     is asked anew for each wait (EPOLLONESHOT, re-armed by EPOLL_CTL_MOD; a descriptor that was
- *     closed and opened again is noticed by ENOENT and added);
+ *     closed and opened again is noticed by ENOENT and added). What it was asked for a wait that
+ *     was cancelled stays asked;
  *   - adopted: it is closed only after `release`, so it is registered once, edge-triggered in
  *     both directions, and readiness is remembered here until a call comes up short.
  * Operations of one direction are served in order. Descriptors that epoll refuses (regular files)
  * are always ready: their calls are made at once.
+ *
+ * The kernel registers open files, and a file may outlive its number (a dup, a child): then it goes
+ * on telling of a number that stands for something else by now, and there is no way to take that
+ * back. So each question has a generation, which comes back with the answer; an answer to any but
+ * the last question of its number is not heard. (One that nobody waits for any more comes once at
+ * most, which is why a cancel asks the kernel for nothing.) And who else has the file may be
+ * quicker: a call on a plain descriptor that might wait is made only after a look.
  */
 #include "base/check.h"
 #include "base/list.h"
@@ -30,7 +38,7 @@ enum { MAX_EVENTS = 512, CHUNK = 128, READ_SIDE = 0, WRITE_SIDE = 1 };
 
 struct entry {
     struct coil__list ops[2]; /* of coil_op.link_, by side; heads are initialised on first use */
-    uint32_t armed;           /* plain: the events the kernel will report once */
+    uint32_t generation;      /* of the last question asked of the kernel: see above */
     bool is_used;             /* the heads are initialised */
     bool is_adopted;
     bool is_ready[2]; /* adopted: an edge came and no call has come up short since */
@@ -147,25 +155,36 @@ static uint32_t wanted_events(const struct entry *entry)
     return events;
 }
 
-static int control(struct epoll *e, int what, int fd, uint32_t events)
+static int control(struct epoll *e, int what, int fd, uint32_t events, uint32_t generation)
 {
-    struct epoll_event event = {.events = events, .data.fd = fd};
+    struct epoll_event event = {
+        .events = events,
+        .data.u64 = (uint64_t)generation << 32 | (uint32_t)fd,
+    };
 
     return epoll_ctl(e->fd, what, fd, &event) < 0 ? -errno : 0;
+}
+
+/* Asks the kernel for `events` in a new generation. is_new: the descriptor is not registered, as
+ * far as is known; either guess may be wrong. After a failure what was asked before stands. */
+static int ask(struct epoll *e, struct entry *entry, int fd, uint32_t events, bool is_new)
+{
+    uint32_t generation = entry->generation + 1;
+    int rc = control(e, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, events, generation);
+
+    if (rc == (is_new ? -EEXIST : -ENOENT)) {
+        rc = control(e, is_new ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, events, generation);
+    }
+    if (rc == 0) {
+        entry->generation = generation;
+    }
+    return rc;
 }
 
 /* Asks the kernel for one report of `events` on a plain descriptor. */
 static int arm(struct epoll *e, struct entry *entry, int fd, uint32_t events)
 {
-    int rc = control(e, EPOLL_CTL_MOD, fd, events | EPOLLONESHOT);
-
-    if (rc == -ENOENT) {
-        rc = control(e, EPOLL_CTL_ADD, fd, events | EPOLLONESHOT);
-    }
-    if (rc == 0) {
-        entry->armed = events;
-    }
-    return rc;
+    return ask(e, entry, fd, events | EPOLLONESHOT, false);
 }
 
 /* What a call has told about its side: one that came up short has emptied (or filled) it, and the
@@ -281,8 +300,8 @@ static void epoll_cancel(struct coil__backend *backend, struct coil_op *op)
     finish_later(epoll_of(backend), op, -ECANCELED);
 }
 
-/* A read or write on a blocking descriptor may be made only if it is ready still: another operation
- * may have been served since the kernel said so. */
+/* A read or write on a blocking descriptor may be made only if it is ready still: somebody else may
+ * have been served since the kernel said so. */
 static bool could_block(const struct coil_op *op)
 {
     struct coil_op poll = {.kind_ = COIL__OP_POLL, .fd_ = op->fd_, .flags_ = (int)events_of(op)};
@@ -304,7 +323,7 @@ static bool could_block(const struct coil_op *op)
 static void serve_side(struct epoll *e, struct entry *entry, int side, uint32_t events)
 {
     uint32_t events_of_side = side == READ_SIDE ? READ_EVENTS : WRITE_EVENTS;
-    bool is_first = true;
+    bool is_sure = entry->is_adopted; /* nobody else is served between the answer and the call */
     bool is_stuck = false;
 
     COIL__LIST_FOREACH_SAFE(&entry->ops[side], link) {
@@ -316,27 +335,26 @@ static void serve_side(struct epoll *e, struct entry *entry, int side, uint32_t 
             if (events & wanted) {
                 finish_later(e, op, (ssize_t)(events & wanted));
             }
-        } else if (!is_stuck && events & events_of_side && (is_first || !could_block(op)) &&
+        } else if (!is_stuck && events & events_of_side && (is_sure || !could_block(op)) &&
                    try_op(e, entry, op)) {
             finish_later(e, op, op->result);
-            is_first = false;
+            is_sure = false;
         } else {
             is_stuck = true; /* those behind it wait their turn; polls take nothing from it */
         }
     }
 }
 
-static void dispatch(struct epoll *e, int fd, uint32_t events)
+static void dispatch(struct epoll *e, int fd, uint32_t generation, uint32_t events)
 {
     struct entry *entry = find_entry(e, fd);
 
-    if (!entry || !entry->is_used) {
+    if (!entry || entry->generation != generation) {
         return;
     }
     entry->is_ready[READ_SIDE] |= (events & READ_EVENTS) != 0;
     entry->is_ready[WRITE_SIDE] |= (events & WRITE_EVENTS) != 0;
     entry->has_hung_up |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-    entry->armed = 0;
     serve_side(e, entry, READ_SIDE, events);
     serve_side(e, entry, WRITE_SIDE, events);
     if (!entry->is_adopted) {
@@ -401,8 +419,11 @@ static int epoll_wait_(struct coil__backend *backend, int64_t timeout_ns)
     int count = wait_for_events(e, events, coil__list_is_empty(&e->done) ? timeout_ns : 0);
 
     for (int i = 0; i < count; i++) {
-        if (events[i].data.fd != e->wake_fd) { /* edge-triggered: nothing to read there */
-            dispatch(e, events[i].data.fd, events[i].events);
+        uint64_t data = events[i].data.u64;
+        int fd = (int)(uint32_t)data;
+
+        if (fd != e->wake_fd) { /* edge-triggered: nothing to read there */
+            dispatch(e, fd, (uint32_t)(data >> 32), events[i].events);
         }
     }
     complete_done(e);
@@ -440,10 +461,7 @@ static int epoll_adopt(struct coil__backend *backend, int fd)
     if (rc < 0) {
         return rc;
     }
-    rc = control(e, EPOLL_CTL_ADD, fd, events);
-    if (rc == -EEXIST) {
-        rc = control(e, EPOLL_CTL_MOD, fd, events);
-    }
+    rc = ask(e, entry, fd, events, true);
     if (rc == 0) {
         entry->is_adopted = true;
         entry->is_ready[READ_SIDE] = false;
@@ -460,7 +478,7 @@ static void epoll_release(struct coil__backend *backend, int fd)
 
     if (entry && entry->is_adopted) {
         entry->is_adopted = false;
-        control(e, EPOLL_CTL_DEL, fd, 0);
+        control(e, EPOLL_CTL_DEL, fd, 0, 0);
     }
 }
 
@@ -509,7 +527,7 @@ int coil__epoll_open(const struct coil__backend_config *config, struct coil__bac
     e->fd = epoll_create1(EPOLL_CLOEXEC);
     e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     rc = e->fd < 0 || e->wake_fd < 0 ? -errno
-                                     : control(e, EPOLL_CTL_ADD, e->wake_fd, EPOLLIN | EPOLLET);
+                                     : control(e, EPOLL_CTL_ADD, e->wake_fd, EPOLLIN | EPOLLET, 0);
     if (rc < 0) {
         if (e->fd >= 0) {
             close(e->fd);

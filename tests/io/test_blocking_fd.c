@@ -123,6 +123,78 @@ COIL_TEST(blocking_listener_with_two_accepts)
     close(listener);
 }
 
+/* --- a number that is used again --- */
+
+struct byte_later {
+    int fd;
+    int64_t span_ns;
+};
+
+static int send_later(void *arg)
+{
+    const struct byte_later *later = arg;
+
+    CHECK_OK(coil_sleep(later->span_ns));
+    CHECK_INT(write(later->fd, "x", 1), ==, 1);
+    return 0;
+}
+
+/* A wait on a socket is cut short; a dup keeps the socket, its number becomes a pipe's; then the
+ * socket has a byte. That is none of the pipe's. */
+static void wait_for_a_pipe_where_a_socket_was(bool polls)
+{
+    struct byte_later to_socket = {.span_ns = 10 * COIL_MSEC};
+    struct byte_later to_pipe = {.span_ns = 20 * COIL_MSEC};
+    struct coil_task *task;
+    int64_t start_ns;
+    int old[2];
+    int new[2];
+    char buf[4];
+    ssize_t rc = 0;
+    int keep;
+
+    test_socket_pair(old);
+    coil_timeout(5 * COIL_MSEC) {
+        rc = polls ? coil_poll(old[0], POLLIN) : coil_recv(old[0], buf, sizeof buf, 0);
+    }
+    CHECK_ERR(rc, -ETIMEDOUT);
+    keep = dup(old[0]);
+    CHECK_OK(coil_close(old[0]));
+    CHECK_INT(pipe2(new, O_CLOEXEC), ==, 0);
+    CHECK_INT(new[0], ==, old[0]);
+    to_socket.fd = old[1];
+    task = coil_create_task(send_later, &to_socket);
+    coil_timeout(100 * COIL_MSEC) {
+        rc = polls ? coil_poll(new[0], POLLIN) : coil_read(new[0], buf, sizeof buf);
+    }
+    CHECK_ERR(rc, -ETIMEDOUT);
+    CHECK_OK(coil_await(task));
+    to_pipe.fd = new[1];
+    start_ns = coil_now();
+    task = coil_create_task(send_later, &to_pipe);
+    rc = polls ? coil_poll(new[0], POLLIN) : coil_read(new[0], buf, sizeof buf);
+    CHECK_INT(rc, ==, polls ? POLLIN : 1);
+    CHECK_INT(coil_now() - start_ns, >=, to_pipe.span_ns);
+    CHECK_OK(coil_await(task));
+    CHECK_INT(recv(keep, buf, sizeof buf, MSG_DONTWAIT), ==, 1);
+    close(new[0]);
+    close(new[1]);
+    close(old[1]);
+    close(keep);
+}
+
+TASK_TEST(read_is_not_woken_by_what_the_number_was_before)
+{
+    wait_for_a_pipe_where_a_socket_was(false);
+    return 0;
+}
+
+TASK_TEST(poll_is_not_woken_by_what_the_number_was_before)
+{
+    wait_for_a_pipe_where_a_socket_was(true);
+    return 0;
+}
+
 /* --- poll --- */
 
 /* POLLRDNORM has the value of a flag of recv's, and is none. */
