@@ -101,7 +101,8 @@ COIL_EXPORT int64_t coil_loop_next_deadline(struct coil_loop *loop);
 COIL_EXPORT int coil_loop_set_wait_hooks(struct coil_loop *loop, coil_callback before,
                                          coil_callback after, void *user);
 
-/* Makes the loop's wait, or its next one, return. Any thread; also from a signal handler. */
+/* Makes the loop's wait, or its next one, return. Any thread; also from a signal handler. 0,
+ * -EINVAL, -COIL_EFORKED. */
 COIL_EXPORT int coil_loop_wake(struct coil_loop *loop);
 
 /* The loop's clock (virtual under "sim"); without a running loop coil_now is the system's. */
@@ -134,7 +135,7 @@ COIL_EXPORT int coil_call_at(struct coil_loop *loop, struct coil_handle *handle,
 
 /* As call_soon, from any thread; wakes the loop. The handle must be idle and stay until it was
  * called; the loop must not be freed before this call has returned. Needs no memory: fails only by
- * misuse. asyncio: call_soon_threadsafe. */
+ * misuse, and with -COIL_EFORKED in the child of a fork. asyncio: call_soon_threadsafe. */
 COIL_EXPORT int coil_call_soon_threadsafe(struct coil_loop *loop, struct coil_handle *handle,
                                           coil_callback callback, void *user);
 

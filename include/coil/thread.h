@@ -36,7 +36,8 @@ struct coil_thread_call {
     const struct coil_site *cancel_site_;
     pthread_mutex_t lock_; /* valid, with what follows, while not idle */
     pthread_cond_t changed_;
-    int rc_; /* the result, once has_ended_ */
+    int rc_;      /* the result, once has_ended_ */
+    int process_; /* that started it: in the child of a fork it is not the child's */
     bool is_started_;
     bool has_ended_;
     bool is_cancelled_;  /* was asked to end */
@@ -57,7 +58,8 @@ COIL_EXPORT COIL_SUSPENDS int coil_to_thread(int (*fn)(void *arg), void *arg);
 
 /* Asks the loop to run fn(arg) as a task. Any thread. loop: must not be freed before this has
  * returned. call: idle; see above. fn runs in the loop's thread, so arg must stay valid until the
- * call has ended. 0; -EINVAL (NULL, not idle), -ENOMEM, -EAGAIN; -COIL_EFORKED. */
+ * call has ended. 0; -EINVAL (NULL, not idle), -ENOMEM, -EAGAIN; -COIL_EFORKED in the child of a
+ * fork that any thread made. */
 COIL_EXPORT int coil_thread_call_start_at(const struct coil_site *site, struct coil_loop *loop,
                                           struct coil_thread_call *call, coil_task_fn fn,
                                           void *arg);
@@ -72,11 +74,12 @@ COIL_EXPORT int coil_thread_call_start_at(const struct coil_site *site, struct c
  * -ECANCELED: the task was cancelled, by coil_thread_call_cancel or by the loop's end.
  * -COIL_ECLOSED: the loop was freed before the task could begin. -ENOMEM: there was no memory for
  * the task. -EDEADLK: called in the loop's own thread, for which it would wait for ever.
+ * -COIL_EFORKED: in the child of a fork, for what the parent has started.
  * -EINVAL (NULL), -COIL_EINVALIDSTATE (idle). */
 COIL_EXPORT int coil_thread_call_wait(struct coil_thread_call *call, int64_t timeout_ns);
 
 /* Asks the task to end, as coil_cancel does. Any thread; the result still comes from wait. 1; 0
- * when it had already ended; -EINVAL, -COIL_EINVALIDSTATE (idle). */
+ * when it had already ended; -EINVAL, -COIL_EINVALIDSTATE (idle), -COIL_EFORKED. */
 COIL_EXPORT int coil_thread_call_cancel_at(const struct coil_site *site,
                                            struct coil_thread_call *call);
 #define coil_thread_call_cancel(call) coil_thread_call_cancel_at(COIL_HERE, (call))

@@ -119,7 +119,8 @@ int coil_call_later(struct coil_loop *loop, struct coil_handle *handle, int64_t 
 int coil_call_soon_threadsafe(struct coil_loop *loop, struct coil_handle *handle,
                               coil_callback callback, void *user)
 {
-    int rc = loop && loop->is_forked ? -COIL_EFORKED : prepare(loop, handle, callback, user);
+    bool is_copy = loop && coil__loop_is_copy(loop);
+    int rc = is_copy ? -COIL_EFORKED : prepare(loop, handle, callback, user);
 
     if (rc == 0) {
         handle->state_ = HANDED_OVER;

@@ -484,8 +484,8 @@ int coil_loop_wake(struct coil_loop *loop)
     if (!loop) {
         return -EINVAL;
     }
-    if (loop->is_forked) {
-        return -COIL_EFORKED; /* what it would wake is the parent */
+    if (coil__loop_is_copy(loop)) {
+        return -COIL_EFORKED;
     }
     loop->backend->class->wake(loop->backend);
     return 0;

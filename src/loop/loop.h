@@ -104,6 +104,7 @@ struct coil__thread {
     struct coil_loop *loop;  /* that runs now, or NULL */
     struct coil_task *task;  /* that runs now, or NULL: on the loop's stack, or no loop */
     struct coil_loop *loops; /* all of this thread's, linked by next_of_thread */
+    int process;             /* the calling one, once it was asked for; else 0 */
     bool is_forked;          /* in a child process, until it runs a loop of its own */
 };
 
@@ -194,6 +195,11 @@ static inline void coil__loop_count_external(struct coil_loop *loop, int change)
 
 /* Once per process: has fork() noticed. 0 or -ENOMEM. */
 int coil__fork_watch(void);
+/* The calling process, as coil__fork_process, but without a system call each time. */
+int coil__process(void);
+/* True in the child of a fork, whichever thread made that: nothing will ever take what is pushed
+ * to the inbox, and what a wake would reach is the parent. Any thread. */
+bool coil__loop_is_copy(const struct coil_loop *loop);
 
 /* Passes a misuse's error on; in debug mode it is reported as a sentence as well. */
 int coil__misuse(int rc);

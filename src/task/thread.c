@@ -179,6 +179,12 @@ static void arrive_cancel(struct coil__ready *ready)
     coil__mutex_unlock(&call->lock_);
 }
 
+/* In the child of a fork: there is no thread that would end it, and its lock may be held. */
+static bool is_the_parents(const struct coil_thread_call *call)
+{
+    return call->process_ != coil__process(); /* the loop may be gone */
+}
+
 static void make_idle(struct coil_thread_call *call)
 {
     coil__cond_deinit(&call->changed_);
@@ -194,7 +200,7 @@ int coil_thread_call_start_at(const struct coil_site *site, struct coil_loop *lo
     if (!loop || !call || !fn || call->is_started_) {
         return -EINVAL;
     }
-    if (loop->is_forked) {
+    if (coil__loop_is_copy(loop)) {
         return -COIL_EFORKED;
     }
     *call = (struct coil_thread_call){
@@ -204,6 +210,7 @@ int coil_thread_call_start_at(const struct coil_site *site, struct coil_loop *lo
         .fn_ = fn,
         .arg_ = arg,
         .site_ = site,
+        .process_ = coil__process(),
     };
     rc = coil__mutex_init(&call->lock_);
     if (rc < 0) {
@@ -244,6 +251,9 @@ int coil_thread_call_wait(struct coil_thread_call *call, int64_t timeout_ns)
     if (!call->is_started_) {
         return -COIL_EINVALIDSTATE;
     }
+    if (is_the_parents(call)) {
+        return -COIL_EFORKED;
+    }
     coil__mutex_lock(&call->lock_);
     has_ended = call->has_ended_ && !call->is_cancelling_;
     if (!has_ended && call->loop_->owner == &coil__thread) {
@@ -268,6 +278,9 @@ int coil_thread_call_cancel_at(const struct coil_site *site, struct coil_thread_
     }
     if (!call->is_started_) {
         return -COIL_EINVALIDSTATE;
+    }
+    if (is_the_parents(call)) {
+        return -COIL_EFORKED;
     }
     coil__mutex_lock(&call->lock_);
     if (!call->has_ended_) {
@@ -297,7 +310,7 @@ int coil_run_threadsafe_at(const struct coil_site *site, struct coil_loop *loop,
     if (!loop) {
         return -EINVAL;
     }
-    if (loop->owner == &coil__thread && !loop->is_forked) {
+    if (loop->owner == &coil__thread && !coil__loop_is_copy(loop)) {
         return -EDEADLK;
     }
     rc = coil_thread_call_start_at(site, loop, &call, fn, arg);

@@ -5,6 +5,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -326,30 +327,87 @@ COIL_TEST(fork_beside_a_loop_that_does_not_run)
     CHECK_OK(coil_loop_free(world.loop));
 }
 
+struct fork_in_thread {
+    struct coil_loop *loop;
+    struct coil_handle handle;
+    struct coil_thread_call call; /* started by the parent, still running */
+    int called;
+    atomic_bool is_joinable;
+};
+
 static int free_running(void *arg)
 {
-    struct coil_loop *loop = arg;
+    struct fork_in_thread *f = arg;
+    struct coil_loop *loop = f->loop;
+    struct coil_handle idle = {0};
+    struct coil_thread_call call = {0};
 
+    alarm(20); /* instead of waiting for ever */
+    CHECK_ERR(coil_run_threadsafe(loop, blocking, NULL), -COIL_EFORKED);
+    CHECK_ERR(coil_thread_call_start(loop, &call, blocking, NULL), -COIL_EFORKED);
+    CHECK(!coil_thread_call_is_pending(&call));
+    CHECK_ERR(coil_thread_call_wait(&f->call, COIL_NEVER), -COIL_EFORKED);
+    CHECK_ERR(coil_thread_call_cancel(&f->call), -COIL_EFORKED);
+    CHECK_ERR(coil_call_soon_threadsafe(loop, &idle, never, NULL), -COIL_EFORKED);
+    CHECK(!coil_handle_is_pending(&idle));
+    CHECK_ERR(coil_loop_wake(loop), -COIL_EFORKED);
     CHECK_ERR(coil_loop_free(loop), -COIL_EWRONGTHREAD);
     CHECK_OK(coil_loop_free_after_fork(loop));
     CHECK_INT(coil_run(nap, NULL), ==, 4);
     return 2;
 }
 
+/* A child's child. */
+static int fork_twice(void *arg)
+{
+    return in_child(free_running, arg) + 2;
+}
+
+/* The parent's loop goes on as if nothing had been. */
 static void *fork_in_thread(void *arg)
 {
-    CHECK_INT(in_child(free_running, arg), ==, 2);
+    struct fork_in_thread *f = arg;
+
+    CHECK_OK(coil_thread_call_start(f->loop, &f->call, task_forever, NULL));
+    CHECK_INT(in_child(free_running, f), ==, 2);
+    CHECK_INT(in_child(fork_twice, f), ==, 4);
+    CHECK_INT(coil_thread_call_cancel(&f->call), ==, 1);
+    CHECK_ERR(coil_thread_call_wait(&f->call, COIL_NEVER), -ECANCELED);
+    CHECK_OK(coil_run_threadsafe(f->loop, blocking, NULL));
+    f->is_joinable = true;
     return NULL;
+}
+
+static void count_up(void *user)
+{
+    ++*(int *)user;
+}
+
+static int fork_in_to_thread(void *arg)
+{
+    struct fork_in_thread *f = arg;
+
+    fork_in_thread(f);
+    CHECK_OK(coil_call_soon_threadsafe(f->loop, &f->handle, count_up, &f->called));
+    return 0;
 }
 
 static int wait_while_a_thread_forks(void *arg)
 {
+    struct fork_in_thread f = {.loop = coil_loop_current()};
     pthread_t thread;
 
     (void)arg;
-    CHECK_INT(pthread_create(&thread, NULL, fork_in_thread, coil_loop_current()), ==, 0);
+    CHECK_INT(pthread_create(&thread, NULL, fork_in_thread, &f), ==, 0);
     CHECK_OK(coil_sleep(COIL_MSEC));
+    while (!f.is_joinable) {
+        CHECK_OK(coil_sleep(COIL_MSEC));
+    }
     CHECK_INT(pthread_join(thread, NULL), ==, 0);
+    CHECK_OK(coil_to_thread(fork_in_to_thread, &f));
+    while (f.called == 0) {
+        CHECK_OK(coil_yield());
+    }
     return 0;
 }
 
