@@ -25,7 +25,7 @@ enum coil_error {
     COIL_ELIMIT,         /* a stated bound was reached (line too long, buffer full, pool full) */
     COIL_ESTOPPED,       /* the loop was stopped before the work was done */
     COIL_ENOTREADY,      /* a child of a group ended before it said that it was ready */
-    COIL_ENESTED,        /* coil_run inside a running loop */
+    COIL_ENESTED,        /* coil_run, or a loop freed, inside a running loop */
     COIL_EBACKEND,       /* the backend asked for is unknown or not to be had here */
     COIL_EHOSTNAME,      /* the host name does not resolve (no such name, no address) */
     COIL_ERESOLVER,      /* the resolver failed for now: try again later */

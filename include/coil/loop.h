@@ -69,7 +69,9 @@ COIL_EXPORT int coil_loop_new(const struct coil_loop_options *options, struct co
 
 /* Frees a loop that does not run: cancels its tasks and runs it until they have ended, drops
  * handles and timers without calling them, waits for its threads. NULL: does nothing.
- * -COIL_EINVALIDSTATE when it is running, -COIL_EWRONGTHREAD. */
+ * -COIL_EINVALIDSTATE when it is running, -COIL_EWRONGTHREAD. -COIL_ENESTED: while another loop
+ * runs in this thread, if it has had tasks or streams or still has operations; nothing was freed,
+ * and it is to be called again when that has ended. */
 COIL_EXPORT int coil_loop_free(struct coil_loop *loop);
 
 /* The loop that runs in this thread; NULL when none does. */

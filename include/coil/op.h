@@ -85,7 +85,8 @@ COIL_EXPORT void coil_op_connect(struct coil_op *op, int fd, const struct sockad
                                  socklen_t addr_size);
 
 /* Starts the operation; callback is called once, later. When the loop is freed, it is
- * cancelled, and still gets its callback. Returns 0, or an error and then the callback is not
+ * cancelled, and still gets its callback (so the loop cannot be freed inside another one that
+ * runs: -COIL_ENESTED). Returns 0, or an error and then the callback is not
  * called: -EINVAL (NULL, not prepared, already submitted), -ENOMEM,
  * -COIL_EWRONGTHREAD, -COIL_ECLOSED, -COIL_EFORKED. */
 COIL_EXPORT int coil_op_submit(struct coil_loop *loop, struct coil_op *op,

@@ -70,7 +70,8 @@ static void abort_all(struct coil__io *io)
     }
 }
 
-/* The end of the loop: closes what the program left open, and waits for the kernel to let go. */
+/* The end of the loop: closes what the program left open, and waits for the kernel to let go. No
+ * other loop runs (coil_loop_free has seen to that). */
 static void end_io(struct coil_loop *loop)
 {
     if (coil__loop_enter(loop) == 0) {

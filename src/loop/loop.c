@@ -160,6 +160,12 @@ static void run_closers(struct coil_loop *loop, bool in_forked_child)
     }
 }
 
+/* Tasks are cancelled, operations get their callbacks and streams close in further iterations. */
+static bool must_run(const struct coil_loop *loop)
+{
+    return loop->end_tasks || loop->end_io || !coil__list_is_empty(&loop->user_ops);
+}
+
 int coil_loop_free(struct coil_loop *loop)
 {
     int rc;
@@ -176,6 +182,9 @@ int coil_loop_free(struct coil_loop *loop)
     }
     if (loop->is_running) {
         return -COIL_EINVALIDSTATE;
+    }
+    if (coil__thread.loop && must_run(loop)) {
+        return coil__misuse(-COIL_ENESTED);
     }
     if (loop->end_tasks) {
         rc = loop->end_tasks(loop);

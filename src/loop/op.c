@@ -190,7 +190,7 @@ bool coil_op_is_pending(const struct coil_op *op)
 void coil__ops_end(struct coil_loop *loop)
 {
     if (coil__list_is_empty(&loop->user_ops) || coil__loop_enter(loop) < 0) {
-        return;
+        return; /* the latter cannot be: coil_loop_free has seen to it */
     }
     COIL__LIST_FOREACH_SAFE(&loop->user_ops, link) {
         struct coil_op *op = COIL__CONTAINER(link, struct coil_op, user_link_);

@@ -158,3 +158,41 @@ TASK_TEST(close_while_others_write)
     }
     return 0;
 }
+
+/* --- left open, and the loop freed inside of another one --- */
+
+static struct coil_stream *left_open[2];
+
+static void open_pair(void *user)
+{
+    int fds[2];
+
+    if (test_backend_is("sim")) {
+        CHECK_OK(coil_stream_pair(NULL, left_open));
+    } else {
+        test_socket_pair(fds);
+        CHECK_OK(coil_stream_open(fds[0], NULL, &left_open[0]));
+        CHECK_OK(coil_stream_open(fds[1], NULL, &left_open[1]));
+    }
+    CHECK_OK(coil_loop_stop(user));
+}
+
+static int free_it(void *loop)
+{
+    CHECK_ERR(coil_loop_free(loop), -COIL_ENESTED);
+    CHECK_OK(coil_yield());
+    return 0;
+}
+
+/* Its streams are closed by running it: refused as long as another loop runs. */
+COIL_TEST(close_by_the_loop_is_refused_inside_another_loop)
+{
+    struct coil_handle soon = {0};
+    struct coil_loop *loop;
+
+    CHECK_OK(coil_loop_new(NULL, &loop));
+    CHECK_OK(coil_call_soon(loop, &soon, open_pair, loop));
+    CHECK_OK(coil_loop_run(loop));
+    CHECK_OK(coil_run(free_it, loop));
+    CHECK_OK(coil_loop_free(loop));
+}

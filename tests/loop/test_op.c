@@ -322,6 +322,67 @@ COIL_TEST(op_cancel_loses_nothing)
     CHECK_OK(coil_loop_free(loop));
 }
 
+/* --- the end of its loop, asked for while another one runs --- */
+
+struct nested_end {
+    struct coil_loop *loop; /* the other one */
+    struct tracked *op;
+    bool was_refused;
+};
+
+static void free_the_other(void *user)
+{
+    struct nested_end *end = user;
+
+    CHECK_ERR(coil_loop_free(end->loop), -COIL_ENESTED);
+    CHECK(coil_op_is_pending(&end->op->op));
+    CHECK_INT(end->op->calls, ==, 0);
+    end->was_refused = true;
+}
+
+static int free_another_loop(void *arg)
+{
+    struct nested_end *end = arg;
+    struct coil_handle soon = {0};
+    struct coil_loop *idle = new_loop();
+
+    free_the_other(end);
+    end->was_refused = false;
+    CHECK_OK(coil_call_soon(coil_loop_current(), &soon, free_the_other, end));
+    while (!end->was_refused) {
+        CHECK_OK(coil_yield());
+    }
+    CHECK_OK(coil_op_cancel(&end->op->op)); /* it is still the loop's */
+    CHECK_OK(coil_loop_free(idle));         /* there is nothing that would have to be run */
+    return 0;
+}
+
+/* The callback is called in any case; so such a loop is not freed. */
+COIL_TEST(op_keeps_its_loop_while_another_one_runs)
+{
+    for (int is_done = 0; is_done < 2; is_done++) { /* waiting; or done, but for its callback */
+        struct tracked op = {0};
+        struct nested_end end = {.loop = new_loop(), .op = &op};
+        char text[10];
+        int fds[2];
+
+        test_socket_pair(fds);
+        if (is_done) {
+            CHECK_INT(write(fds[1], "x", 1), ==, 1);
+        }
+        coil_op_recv(&op.op, fds[0], text, sizeof text, 0);
+        submit(end.loop, &op);
+        CHECK_OK(coil_run(free_another_loop, &end));
+        CHECK(coil_op_is_pending(&op.op));
+        CHECK_OK(coil_loop_free(end.loop));
+        CHECK_INT(op.calls, ==, 1);
+        CHECK(is_done ? op.op.result == 1 || op.op.result == -ECANCELED
+                      : op.op.result == -ECANCELED);
+        close(fds[0]);
+        close(fds[1]);
+    }
+}
+
 /* --- several at once, and misuse --- */
 
 COIL_TEST(op_both_directions_at_once)

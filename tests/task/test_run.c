@@ -225,6 +225,26 @@ COIL_TEST(run_in_is_reusable)
     CHECK_OK(coil_loop_free(NULL));
 }
 
+static int free_used_loop(void *loop)
+{
+    CHECK_ERR(coil_loop_free(loop), -COIL_ENESTED);
+    CHECK_ERR(coil_loop_free(loop), -COIL_ENESTED);
+    return 0;
+}
+
+/* What had tasks is run to its end; so not while another loop runs. */
+COIL_TEST(run_in_is_not_freed_inside_another_loop)
+{
+    struct coil_loop *loop;
+    int runs = 0;
+
+    CHECK_OK(coil_loop_new(NULL, &loop));
+    CHECK_INT(coil_run_in(loop, NULL, count_run, &runs), ==, 1);
+    CHECK_OK(coil_run(free_used_loop, loop));
+    CHECK_INT(coil_run_in(loop, NULL, count_run, &runs), ==, 2);
+    CHECK_OK(coil_loop_free(loop));
+}
+
 static int stop_too_early(void *arg)
 {
     struct leftover *leftover = arg;
