@@ -12,8 +12,10 @@
  * Several tasks may write: each write's bytes stay together, and waiting ones go in order. An
  * error of an earlier write is returned by the next call that writes, drains or closes.
  *
- * A stream belongs to its loop, and must be closed or aborted before the loop ends. asyncio's
- * counterparts: StreamReader and StreamWriter in one, open_connection, start_server.
+ * A stream belongs to its loop, and must be closed or aborted before the loop ends. A call on a
+ * closed one answers -COIL_ECLOSED; on one of a loop that has ended, or of another one than runs
+ * here, -COIL_EWRONGTHREAD. asyncio's counterparts: StreamReader and StreamWriter in one,
+ * open_connection, start_server.
  */
 #ifndef COIL_STREAM_H
 #define COIL_STREAM_H

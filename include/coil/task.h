@@ -6,7 +6,9 @@
  *
  * A task handle is owned by whoever created it until it is awaited, gathered, detached or given
  * to a group: exactly one of these. Afterwards it may still be looked at or cancelled as long as
- * the task lives; any other use, or any use after that, answers -COIL_ESTALE. A handle is not an
+ * the task lives; any other use, or any use after that, answers -COIL_ESTALE. Once the loop has
+ * ended, it is -COIL_EWRONGTHREAD (outside of tasks, from a call that needs one, -COIL_ENOLOOP or
+ * -COIL_ENOTASK), as for every handle of a loop that this thread has not. A handle is not an
  * address that can be dereferenced.
  *
  * Cancellation is level-triggered: once a task (or a scope, coil/scope.h) is cancelled, every

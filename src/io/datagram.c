@@ -37,7 +37,7 @@ struct op_wait {
 
 static struct coil_datagram *handle_of(struct coil_datagram *datagram)
 {
-    return coil__handle_make(datagram, datagram->generation);
+    return coil__handle_make(datagram, datagram->generation, datagram->loop->mark);
 }
 
 /* --- life --- */
@@ -115,20 +115,24 @@ static void shut(struct coil_datagram *datagram)
 
 int coil__datagram_find(const struct coil_datagram *handle, struct coil_datagram **ret_datagram)
 {
-    struct coil_datagram *datagram = coil__handle_object(handle);
+    struct coil_datagram *datagram;
+    void *object;
 
-    if (!datagram) {
+    if (!handle) {
         return -EINVAL;
     }
     if (!coil__thread.loop) {
         return coil__no_task();
     }
-    if (!datagram->loop || datagram->is_closing ||
-        !coil__handle_is_of(handle, datagram->generation)) {
-        return -COIL_ECLOSED;
+    if (!coil__handle_open(handle, coil__thread.loop->mark, &object)) {
+        return -COIL_EWRONGTHREAD; /* another loop's: its memory may be gone */
     }
+    datagram = object;
     if (datagram->loop != coil__thread.loop) {
-        return -COIL_EWRONGTHREAD;
+        return datagram->loop ? -COIL_EWRONGTHREAD : -COIL_ECLOSED;
+    }
+    if (datagram->is_closing || !coil__handle_is_of(handle, datagram->generation)) {
+        return -COIL_ECLOSED;
     }
     *ret_datagram = datagram;
     return 0;

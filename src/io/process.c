@@ -39,7 +39,7 @@ static struct coil_process *process_of(struct coil__list *link)
 
 static struct coil_process *handle_of(struct coil_process *process)
 {
-    return coil__handle_make(process, process->generation);
+    return coil__handle_make(process, process->generation, process->loop->mark);
 }
 
 static void close_fd(struct coil_loop *loop, int *fd)
@@ -57,19 +57,24 @@ void coil__process_close_end(struct coil_process *process, int end)
 
 int coil__process_find(const struct coil_process *handle, struct coil_process **ret_process)
 {
-    struct coil_process *process = coil__handle_object(handle);
+    struct coil_process *process;
+    void *object;
 
-    if (!process) {
+    if (!handle) {
         return -EINVAL;
     }
     if (!coil__thread.loop) {
         return coil__no_task();
     }
-    if (!process->loop || process->is_closing || !coil__handle_is_of(handle, process->generation)) {
-        return -COIL_ECLOSED;
+    if (!coil__handle_open(handle, coil__thread.loop->mark, &object)) {
+        return -COIL_EWRONGTHREAD; /* another loop's: its memory may be gone */
     }
+    process = object;
     if (process->loop != coil__thread.loop) {
-        return -COIL_EWRONGTHREAD;
+        return process->loop ? -COIL_EWRONGTHREAD : -COIL_ECLOSED;
+    }
+    if (process->is_closing || !coil__handle_is_of(handle, process->generation)) {
+        return -COIL_ECLOSED;
     }
     *ret_process = process;
     return 0;
@@ -251,7 +256,8 @@ static struct coil_process *make(void)
     if (!memory) {
         return NULL;
     }
-    process = coil__handle_object(memory + COIL__HANDLE_ALIGN - 1);
+    process = (struct coil_process *)(((uintptr_t)memory + COIL__HANDLE_ALIGN - 1) &
+                                      ~(uintptr_t)(COIL__HANDLE_ALIGN - 1));
     process->memory = memory;
     return process;
 }

@@ -1,7 +1,7 @@
 /* stream.c - a stream's life: opened, entered by calls, closed when the last of them has left.
  *
  * Streams live in blocks that the loop keeps until its end; a closed one is used again, which its
- * handles notice (base/handle.h).
+ * handles notice (base/handle.h). After the loop's end they are known by its mark.
  */
 #include "io/stream.h"
 
@@ -31,7 +31,7 @@ struct coil__stream_block {
 
 static struct coil_stream *handle_of(struct coil_stream *stream)
 {
-    return coil__handle_make(stream, stream->generation);
+    return coil__handle_make(stream, stream->generation, stream->loop->mark);
 }
 
 static void free_io(struct coil__io *io)
@@ -302,19 +302,24 @@ int coil_open_connection(const char *host, uint16_t port, const struct coil_stre
 
 int coil__stream_find(struct coil_stream *handle, struct coil_stream **ret_stream)
 {
-    struct coil_stream *stream = coil__handle_object(handle);
+    struct coil_stream *stream;
+    void *object;
 
-    if (!stream) {
+    if (!handle) {
         return -EINVAL;
     }
     if (!coil__thread.loop) {
         return coil__no_task();
     }
-    if (!stream->loop || stream->is_closing || !coil__handle_is_of(handle, stream->generation)) {
-        return -COIL_ECLOSED;
+    if (!coil__handle_open(handle, coil__thread.loop->mark, &object)) {
+        return -COIL_EWRONGTHREAD; /* another loop's: its memory may be gone */
     }
+    stream = object;
     if (stream->loop != coil__thread.loop) {
-        return -COIL_EWRONGTHREAD;
+        return stream->loop ? -COIL_EWRONGTHREAD : -COIL_ECLOSED;
+    }
+    if (stream->is_closing || !coil__handle_is_of(handle, stream->generation)) {
+        return -COIL_ECLOSED;
     }
     *ret_stream = stream;
     return 0;

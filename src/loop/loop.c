@@ -11,6 +11,7 @@
  */
 #include "loop/loop.h"
 
+#include "base/handle.h"
 #include "base/memory.h"
 #include "loop/pool.h"
 #include "sys/clock.h"
@@ -35,11 +36,24 @@ int coil__no_task(void)
     return coil__misuse(coil__thread.loop ? -COIL_ENOTASK : -COIL_ENOLOOP);
 }
 
+/* The mark of a loop that becomes this thread's: none that one of its others has had, and, by a
+ * start that is drawn from the time and the thread, hardly one of another thread's. */
+static uintptr_t next_mark(void)
+{
+    if (coil__thread.marks_used == 0) {
+        uint64_t seed = (uint64_t)coil__clock_now() ^ (uint64_t)(uintptr_t)&coil__thread;
+
+        coil__thread.first_mark = (unsigned)(seed * 0x9E3779B97F4A7C15u >> 40);
+    }
+    return coil__handle_mark(coil__thread.first_mark + coil__thread.marks_used++);
+}
+
 /* A loop becomes the calling thread's, for good. */
 static void take(struct coil_loop *loop)
 {
     coil__fiber_init_thread(&loop->own.fiber);
     loop->owner = &coil__thread;
+    loop->mark = next_mark();
     loop->next_of_thread = coil__thread.loops;
     coil__thread.loops = loop;
 }

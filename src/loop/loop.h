@@ -39,6 +39,7 @@ struct coil_loop {
     unsigned elisions_left;    /* iterations that may still pass before the kernel is asked */
     unsigned elisions;         /* what elisions_left starts from, adapted to their length */
     unsigned budget;           /* immediate completions a task may have before it must yield */
+    uintptr_t mark;            /* in the handles of what it has (base/handle.h) */
     struct coil__coro own;     /* the loop's own stack, while a task runs */
     struct coil__backend *backend;
     struct coil__heap timers;
@@ -105,6 +106,8 @@ struct coil__thread {
     struct coil_task *task;  /* that runs now, or NULL: on the loop's stack, or no loop */
     struct coil_loop *loops; /* all of this thread's, linked by next_of_thread */
     int process;             /* the calling one, once it was asked for; else 0 */
+    unsigned first_mark;     /* of the first loop this thread has had (base/handle.h) */
+    unsigned marks_used;     /* as many loops it has had */
     bool is_forked;          /* in a child process, until it runs a loop of its own */
 };
 

@@ -114,7 +114,7 @@ static inline __attribute__((always_inline)) int await(struct coil_task *handle,
         return coil__no_task();
     }
     if (COIL__UNLIKELY(!coil__task_is_in(handle, self->loop, &target))) {
-        rc = coil__task_check(handle);
+        rc = coil__task_check(handle, &target);
         return rc < 0 ? rc : -COIL_EWRONGTHREAD; /* of another loop of this thread */
     }
     if (target == self) {

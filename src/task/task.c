@@ -23,34 +23,40 @@ static struct coil_task *task_of(struct coil__ready *ready)
     return COIL__CONTAINER(ready, struct coil_task, ready);
 }
 
-/* Outside of a running loop a handle may have outlived its loop, and its memory. */
-static bool is_of_this_thread(const struct coil_task *task)
+/* The loop of this thread that has made a handle, or NULL: another thread's loop has, or one that
+ * has ended, and its memory with it. Wild pointers are not looked at either. */
+static struct coil_loop *loop_of(const struct coil_task *handle, void **ret_object)
 {
-    const struct coil_loop *loop = coil__thread.loops;
+    struct coil_loop *loop = coil__thread.loops;
 
-    while (loop && !coil__stack_pool_has(&loop->stacks, task)) {
+    while (loop && !(coil__handle_open(handle, loop->mark, ret_object) &&
+                     coil__stack_pool_has(&loop->stacks, *ret_object))) {
         loop = loop->next_of_thread;
     }
     return loop;
 }
 
-int coil__task_check(struct coil_task *handle)
+int coil__task_check(struct coil_task *handle, struct coil_task **ret_task)
 {
-    const struct coil_task *task = coil__handle_object(handle);
+    struct coil_task *task;
+    void *object;
 
-    if (!task) {
+    *ret_task = NULL;
+    if (!handle) {
         return -ENOMEM;
     }
     if (!coil__thread.loop && coil__thread.is_forked) {
         return coil__misuse(-COIL_EFORKED);
     }
-    if (!coil__thread.loop && !is_of_this_thread(task)) {
+    if (!loop_of(handle, &object)) {
         return coil__misuse(-COIL_EWRONGTHREAD);
     }
+    task = object;
+    *ret_task = task;
     if (task->state == COIL__TASK_FREE || !coil__handle_is_of(handle, task->generation)) {
         return coil__misuse(-COIL_ESTALE);
     }
-    return task->loop->owner == &coil__thread ? 0 : coil__misuse(-COIL_EWRONGTHREAD);
+    return 0;
 }
 
 int coil__task_find_owned(struct coil_task *handle, struct coil_task **ret_task)
@@ -595,9 +601,9 @@ static void collect(struct coil_task *task, void *user)
 
 static uint64_t id_of(struct coil_task *handle)
 {
-    const struct coil_task *task = coil__handle_object(handle);
+    struct coil_task *task;
 
-    return task->id;
+    return coil__task_find(handle, &task) < 0 ? 0 : task->id;
 }
 
 static int compare_ids(const void *a, const void *b)

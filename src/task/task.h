@@ -103,20 +103,25 @@ void coil__task_run(struct coil__ready *ready);
 
 static inline struct coil_task *coil__task_handle(struct coil_task *task)
 {
-    return coil__handle_make(task, task->generation);
+    return coil__handle_make(task, task->generation, task->loop->mark);
 }
 
-/* Why a handle cannot be used; 0 when it can. */
-int coil__task_check(struct coil_task *handle);
+/* As coil__task_find, for all cases. -COIL_ESTALE: *ret_task can be looked at nevertheless. */
+int coil__task_check(struct coil_task *handle, struct coil_task **ret_task);
 
 /* True for a handle that is good, and of a task of `loop`. */
 static inline bool coil__task_is_in(struct coil_task *handle, const struct coil_loop *loop,
                                     struct coil_task **ret_task)
 {
-    struct coil_task *task = coil__handle_object(handle);
+    struct coil_task *task;
+    void *object;
 
+    if (COIL__UNLIKELY(!coil__handle_open(handle, loop->mark, &object))) {
+        return false;
+    }
+    task = object;
     *ret_task = task;
-    return task && task->state != COIL__TASK_FREE && coil__handle_is_of(handle, task->generation) &&
+    return task->state != COIL__TASK_FREE && coil__handle_is_of(handle, task->generation) &&
            task->loop == loop;
 }
 
@@ -126,8 +131,7 @@ static inline int coil__task_find(struct coil_task *handle, struct coil_task **r
     if (COIL__LIKELY(coil__thread.loop && coil__task_is_in(handle, coil__thread.loop, ret_task))) {
         return 0;
     }
-    *ret_task = coil__handle_object(handle);
-    return coil__task_check(handle);
+    return coil__task_check(handle, ret_task);
 }
 
 /* Has the waiter told when the task ends, after those that came before it. */

@@ -478,6 +478,93 @@ COIL_TEST(misuse_of_a_handle_after_its_loop)
     CHECK_STR(coil_task_name(w.task), "");
 }
 
+static struct {
+    struct coil_stream *stream;
+    struct coil_datagram *datagram;
+    struct coil_process *process;
+} gone;
+
+static int leave_handles(void *arg)
+{
+    static const char *const nop[] = {"true", NULL};
+    struct coil_address local;
+    struct coil_stream *pair[2];
+
+    (void)arg;
+    w.task = coil_create_task(nothing, NULL);
+    CHECK_OK(coil_stream_pair(NULL, pair));
+    gone.stream = pair[0];
+    if (!test_backend_is("sim")) { /* it has no datagrams */
+        CHECK_OK(coil_address_parse("127.0.0.1:0", &local));
+        CHECK_OK(coil_datagram_open(&local, NULL, NULL, &gone.datagram));
+    }
+    CHECK_OK(coil_process_spawn(NULL, nop, &gone.process));
+    CHECK_OK(coil_process_wait(gone.process));
+    return 0;
+}
+
+static int use_handles_that_are_gone(void *arg)
+{
+    struct coil_task *again = coil_create_task(nothing, NULL);
+    struct coil_group members;
+    char byte[1];
+
+    (void)arg;
+    CHECK(again != w.task);
+    CHECK_ERR(coil_await(w.task), -COIL_EWRONGTHREAD);
+    CHECK_ERR(coil_gather(&w.task, 1, NULL), -COIL_EWRONGTHREAD);
+    CHECK_ERR(coil_wait_for(w.task, 1), -COIL_EWRONGTHREAD);
+    CHECK_ERR(coil_cancel(w.task), -COIL_EWRONGTHREAD);
+    CHECK_ERR(coil_detach(w.task), -COIL_EWRONGTHREAD);
+    CHECK_ERR(coil_task_result(w.task), -COIL_EWRONGTHREAD);
+    CHECK(coil_task_is_done(w.task));
+    CHECK_STR(coil_task_name(w.task), "");
+    CHECK_OK(coil_group_open(&members));
+    CHECK_ERR(coil_group_adopt(&members, w.task), -COIL_EWRONGTHREAD);
+    CHECK_OK(coil_group_close(&members));
+    CHECK_ERR(coil_stream_write(gone.stream, "x", 1), -COIL_EWRONGTHREAD);
+    CHECK_ERR(coil_stream_read(gone.stream, byte, 1), -COIL_EWRONGTHREAD);
+    CHECK_ERR(coil_stream_get_fd(gone.stream), -COIL_EWRONGTHREAD);
+    CHECK_ERR(coil_datagram_send(gone.datagram, "x", 1),
+              gone.datagram ? -COIL_EWRONGTHREAD : -EINVAL);
+    CHECK_ERR(coil_process_pid(gone.process), -COIL_EWRONGTHREAD);
+    coil_stream_abort(gone.stream);
+    coil_datagram_close(gone.datagram);
+    coil_process_close(gone.process);
+    return coil_await(again);
+}
+
+/* Handles that were left from a loop that has ended, in the next ones: its memory is gone. */
+COIL_TEST(misuse_of_handles_in_the_next_loop)
+{
+    CHECK_OK(coil_run(leave_handles, NULL));
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(coil_run(use_handles_that_are_gone, NULL));
+    }
+}
+
+static int use_in_another_thread(void *arg)
+{
+    CHECK_INT(coil_run(use_handles_that_are_gone, NULL), ==, 0);
+    return arg != NULL;
+}
+
+/* The same in a thread with a loop of its own, while the first one lives. */
+static int share_handles(void *arg)
+{
+    CHECK_OK(leave_handles(arg));
+    CHECK_INT(coil_to_thread(use_in_another_thread, NULL), ==, 0);
+    coil_stream_abort(gone.stream);
+    coil_datagram_close(gone.datagram);
+    CHECK_OK(coil_process_close(gone.process));
+    return coil_await(w.task);
+}
+
+COIL_TEST(misuse_of_handles_in_another_threads_loop)
+{
+    CHECK_OK(coil_run(share_handles, NULL));
+}
+
 /* Every wild number for enums and sizes. */
 TASK_TEST(misuse_of_numbers)
 {
