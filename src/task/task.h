@@ -64,7 +64,7 @@ enum coil__task_mark {
                               size: something is to be tidied up */
 };
 
-struct coil__local;
+struct coil__locals;
 
 struct coil_task {
     /* What every switch and every wait touches: one cache line. */
@@ -91,7 +91,7 @@ struct coil_task {
     struct coil__awaiter *awaiter; /* the first one that awaits the task: mostly there is one */
     struct coil__list awaiters;    /* of coil__awaiter, further ones; next == NULL: never had any */
     struct coil__list waiters;     /* of coil__waiter; next == NULL: never had any */
-    struct coil__local *locals;
+    struct coil__locals *locals;
     struct coil__list owner_link; /* free for the owner's use */
     void *started;                /* group.c: who waits for coil_task_ready */
     char name[COIL__TASK_NAME];   /* "" until it is given or asked for */
@@ -228,7 +228,7 @@ void coil__task_free(struct coil_task *task);
 /* Cancels all tasks of the loop but `except` (may be NULL) and runs the loop until they ended. */
 int coil__tasks_end(struct coil_loop *loop);
 
-struct coil__local *coil__locals_share(struct coil__local *locals);
-void coil__locals_drop(struct coil__local *locals);
+struct coil__locals *coil__locals_share(struct coil__locals *locals);
+void coil__locals_drop(struct coil__locals *locals);
 
 #endif

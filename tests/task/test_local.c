@@ -1,4 +1,5 @@
 /* Task-local values (B8). */
+#include "fault.h"
 #include "in_task.h"
 
 #include <coil/local.h>
@@ -111,6 +112,101 @@ TASK_TEST(local_set_again_takes_no_memory)
         CHECK_OK(coil_local_set(i % 2 ? &first : &second, i % 3 ? &b : NULL));
     }
     CHECK_INT(test_live_blocks(), ==, blocks);
+    return 0;
+}
+
+static int yield_twice(void *arg)
+{
+    yield_times(2);
+    CHECK_PTR(coil_local_get(&first), ==, arg);
+    CHECK_PTR(coil_local_get(&second), ==, &a);
+    return 0;
+}
+
+/* A task that sets one value per child, as servers do, grows neither while children live nor after:
+ * no more tables than tasks, no more bindings than keys. */
+TASK_TEST(local_values_are_bounded_by_tasks_and_keys)
+{
+    static char marks[1000];
+    size_t most = 0;
+    size_t blocks;
+    size_t bytes;
+
+    CHECK_OK(coil_local_set(&second, &a));
+    CHECK_OK(coil_local_set(&first, &b));
+    bytes = test_live_bytes();
+    blocks = test_live_blocks();
+    for (int i = 0; i < 1000; i++) {
+        size_t now;
+
+        CHECK_OK(coil_local_set(&first, &marks[i]));
+        CHECK_OK(coil_detach(coil_create_task(yield_twice, &marks[i])));
+        coil_yield();
+        now = test_live_bytes() - bytes;
+        most = now > most ? now : most;
+    }
+    CHECK_INT(most, <, 2000);
+    yield_times(4);
+    CHECK_INT(test_live_blocks(), <=, blocks + 1);
+    CHECK_PTR(coil_local_get(&first), ==, &marks[999]);
+    CHECK_PTR(coil_local_get(&second), ==, &a);
+    return 0;
+}
+
+static const struct coil_local keys[20];
+
+static int see_and_replace_all(void *arg)
+{
+    for (int i = 0; i < 20; i++) {
+        CHECK_PTR(coil_local_get(&keys[i]), ==, (char *)arg + i);
+    }
+    for (int i = 0; i < 20; i += 3) {
+        CHECK_OK(coil_local_set(&keys[i], &b));
+    }
+    for (int i = 0; i < 20; i++) {
+        CHECK_PTR(coil_local_get(&keys[i]), ==, i % 3 == 0 ? (char *)&b : (char *)arg + i);
+    }
+    return 0;
+}
+
+TASK_TEST(local_values_of_many_keys)
+{
+    static char marks[20];
+    struct coil_task *task;
+
+    for (int i = 0; i < 20; i++) {
+        CHECK_OK(coil_local_set(&keys[i], &marks[i]));
+    }
+    task = coil_create_task(see_and_replace_all, marks);
+    CHECK_OK(coil_await(task));
+    for (int i = 0; i < 20; i++) {
+        CHECK_PTR(coil_local_get(&keys[i]), ==, &marks[i]);
+    }
+    return 0;
+}
+
+static int set_without_memory(void *arg)
+{
+    fault_alloc_at(1);
+    CHECK_ERR(coil_local_set(&first, &b), -ENOMEM);
+    fault_off();
+    CHECK_PTR(coil_local_get(&first), ==, arg);
+    return 0;
+}
+
+/* The values that are there stay as they were. */
+TASK_TEST(local_set_without_memory)
+{
+    struct coil_task *task;
+
+    fault_alloc_at(1);
+    CHECK_ERR(coil_local_set(&first, &a), -ENOMEM);
+    fault_off();
+    CHECK_PTR(coil_local_get(&first), ==, NULL);
+    CHECK_OK(coil_local_set(&first, &a));
+    task = coil_create_task(set_without_memory, &a);
+    CHECK_OK(coil_await(task));
+    CHECK_PTR(coil_local_get(&first), ==, &a);
     return 0;
 }
 
