@@ -133,7 +133,7 @@ static void start_client(struct coil_server *server, int fd)
         return;
     }
     handle = coil_task_create(&options, client_main, &args);
-    if (coil__task_find(handle, &task) < 0) {
+    if (coil__task_look(handle, &task) < 0) {
         coil_stream_abort(args.stream);
         report(server, "a client was turned away", -ENOMEM);
         return;

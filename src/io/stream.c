@@ -300,26 +300,39 @@ int coil_open_connection(const char *host, uint16_t port, const struct coil_stre
     return fd < 0 ? fd : coil__stream_open_socket(fd, options, ret_stream);
 }
 
+static __attribute__((cold, noinline)) int refuse(int rc)
+{
+    const char *why = "a stream of another loop was used: use it in its own one, while that runs";
+
+    if (rc == -EINVAL) {
+        why = "a stream is NULL: look at what the call that opens it returns";
+    } else if (rc == -COIL_ECLOSED) {
+        why = "a stream was used that is closed: its handle is gone with coil_stream_close, "
+              "coil_stream_abort or coil_stream_detach";
+    }
+    return coil__misuse_told(rc, why);
+}
+
 int coil__stream_find(struct coil_stream *handle, struct coil_stream **ret_stream)
 {
     struct coil_stream *stream;
     void *object;
 
     if (!handle) {
-        return -EINVAL;
+        return refuse(-EINVAL);
     }
     if (!coil__thread.loop) {
         return coil__no_task();
     }
     if (!coil__handle_open(handle, coil__thread.loop->mark, &object)) {
-        return -COIL_EWRONGTHREAD; /* another loop's: its memory may be gone */
+        return refuse(-COIL_EWRONGTHREAD); /* another loop's: its memory may be gone */
     }
     stream = object;
     if (stream->loop != coil__thread.loop) {
-        return stream->loop ? -COIL_EWRONGTHREAD : -COIL_ECLOSED;
+        return refuse(stream->loop ? -COIL_EWRONGTHREAD : -COIL_ECLOSED);
     }
     if (stream->is_closing || !coil__handle_is_of(handle, stream->generation)) {
-        return -COIL_ECLOSED;
+        return refuse(-COIL_ECLOSED);
     }
     *ret_stream = stream;
     return 0;

@@ -251,7 +251,8 @@ int coil__loop_enter(struct coil_loop *loop)
         return rc;
     }
     if (coil__thread.loop) {
-        return -COIL_ENESTED;
+        return coil__misuse_told(-COIL_ENESTED, "a loop was to run inside of another one: create "
+                                                "a task and await it instead");
     }
     coil__thread.loop = loop;
     coil__thread.is_forked = false;

@@ -73,7 +73,8 @@ struct coil_loop {
     /* The task layer's. */
     int (*end_tasks)(struct coil_loop *loop); /* cancels and awaits all; NULL: never had any */
     void (*trim)(struct coil_loop *loop);     /* gives memory of ended tasks back */
-    struct coil_task *free_tasks;             /* ended, their stacks at hand: hottest first */
+    void (*describe_task)(struct coil_task *task, struct coil_report *report); /* name and site */
+    struct coil_task *free_tasks; /* ended, their stacks at hand: hottest first */
     unsigned free_task_count;
     size_t task_count;                 /* tasks that have not ended; the stacks lead to them */
     struct coil_task *cancelled_tasks; /* whom the cancel that spreads has still to reach */
@@ -204,8 +205,10 @@ int coil__process(void);
  * to the inbox, and what a wake would reach is the parent. Any thread. */
 bool coil__loop_is_copy(const struct coil_loop *loop);
 
-/* Passes a misuse's error on; in debug mode it is reported as a sentence as well. */
-int coil__misuse(int rc);
+/* Passes a misuse's error on; in debug mode it is reported as well, with the name of the calling
+ * task, and the error's own sentence. told: with one that says what was done, and what to do. */
+int coil__misuse(int rc) __attribute__((cold));
+int coil__misuse_told(int rc, const char *sentence) __attribute__((cold));
 
 void coil__loop_report(struct coil_loop *loop, const struct coil_report *report);
 

@@ -51,18 +51,23 @@ void coil__loop_report(struct coil_loop *loop, const struct coil_report *report)
     loop->in_error_handler = false;
 }
 
-int coil__misuse(int rc)
+int coil__misuse_told(int rc, const char *sentence)
 {
     struct coil_loop *loop = coil__thread.loop;
-    const struct coil_report report = {.message = "misuse of the library", .error = rc};
+    struct coil_report report = {.message = sentence, .error = rc};
 
-    if (rc >= 0) {
-        return rc;
-    }
     if (loop && loop->debug) {
+        if (coil__thread.task) {
+            loop->describe_task(coil__thread.task, &report);
+        }
         coil__loop_report(loop, &report);
     } else if (!loop && coil__environment_flag("COIL_DEBUG")) {
         print(&report);
     }
     return rc;
+}
+
+int coil__misuse(int rc)
+{
+    return rc < 0 ? coil__misuse_told(rc, "misuse of the library") : rc;
 }

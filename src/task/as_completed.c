@@ -54,21 +54,23 @@ static void on_end(struct coil__waiter *waiter, struct coil_task *task)
 static int check(struct coil_task *handle)
 {
     struct coil_task *task;
-    int rc = coil__task_find_owned(handle, &task);
+    int rc = coil__task_look_owned(handle, &task);
 
     if (!handle) {
         return 0;
     }
     if (handle == coil_current_task()) {
-        return -EDEADLK;
+        rc = -EDEADLK;
+    } else if (rc == 0 && task->loop != coil__thread.loop) {
+        rc = -COIL_EWRONGTHREAD;
     }
-    return rc == 0 && task->loop != coil__thread.loop ? -COIL_EWRONGTHREAD : rc;
+    return rc < 0 ? coil__task_refuse(rc, handle) : 0;
 }
 
 static void open_slot(struct coil_as_completed_slot_ *slot)
 {
     struct coil_task *task;
-    int rc = coil__task_find(slot->handle, &task);
+    int rc = coil__task_look(slot->handle, &task);
 
     slot->waiter.notify = on_end;
     if (rc < 0) {
@@ -86,7 +88,7 @@ int coil_as_completed_open(struct coil_as_completed *completed, struct coil_task
     struct coil_as_completed_slot_ *slots;
 
     if (!completed || (!tasks && count > 0)) {
-        return -EINVAL;
+        return coil__misuse_told(-EINVAL, "coil_as_completed_open was given NULL");
     }
     if (!coil__thread.loop) {
         return coil__no_task();
@@ -154,7 +156,7 @@ static ssize_t take_first(struct coil_as_completed *completed, int *ret_result)
     struct coil_task *task;
 
     completed->left_--;
-    if (coil__task_find_owned(slot->handle, &task) == 0) {
+    if (coil__task_look_owned(slot->handle, &task) == 0) {
         coil__task_free(task); /* it has ended: the slot would not be here otherwise */
     }
     if (ret_result) {

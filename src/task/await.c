@@ -104,6 +104,15 @@ static inline __attribute__((always_inline)) int wait_for_end(struct coil_task *
     return awaiter.rc;
 }
 
+/* The handle is bad, or of another loop of this thread. */
+static __attribute__((cold, noinline)) int refuse_elsewhere(struct coil_task *handle)
+{
+    struct coil_task *target;
+    int rc = coil__task_check(handle, &target);
+
+    return coil__task_refuse(rc < 0 ? rc : -COIL_EWRONGTHREAD, handle);
+}
+
 static inline __attribute__((always_inline)) int await(struct coil_task *handle, bool is_shielded)
 {
     struct coil_task *self = coil__thread.task;
@@ -114,14 +123,14 @@ static inline __attribute__((always_inline)) int await(struct coil_task *handle,
         return coil__no_task();
     }
     if (COIL__UNLIKELY(!coil__task_is_in(handle, self->loop, &target))) {
-        rc = coil__task_check(handle, &target);
-        return rc < 0 ? rc : -COIL_EWRONGTHREAD; /* of another loop of this thread */
+        return refuse_elsewhere(handle);
     }
-    if (target == self) {
-        return -EDEADLK;
+    if (COIL__UNLIKELY(target == self)) {
+        return coil__task_refuse(-EDEADLK, handle);
     }
-    if (target->owner_kind != COIL__OWNED_BY_USER && target->owner_kind != COIL__OWNED_BY_AWAIT) {
-        return -COIL_ESTALE;
+    if (COIL__UNLIKELY(target->owner_kind != COIL__OWNED_BY_USER &&
+                       target->owner_kind != COIL__OWNED_BY_AWAIT)) {
+        return coil__task_refuse(-COIL_ESTALE, handle);
     }
     if (target->state == COIL__TASK_DONE) {
         rc = target->rc;
@@ -152,7 +161,7 @@ int coil_wait_for(struct coil_task *handle, int64_t timeout_ns)
     if (rc == -COIL_ENOTASK || rc == -COIL_ENOLOOP || rc == -COIL_EFORKED) {
         return rc;
     }
-    if (timeout_ns <= 0 && coil__task_find_owned(handle, &task) == 0 &&
+    if (timeout_ns <= 0 && coil__task_look_owned(handle, &task) == 0 &&
         task->state < COIL__TASK_ENDING) {
         coil__scope_cancel(&scope, -ETIMEDOUT, COIL_HERE, "no time to wait");
     }
@@ -226,14 +235,14 @@ static ssize_t count_done(struct coil_task *const *tasks, size_t count, bool has
 
     for (size_t i = 0; i < count; i++) {
         struct coil_task *task;
-        int rc = coil__task_find(tasks[i], &task);
+        int rc = coil__task_look(tasks[i], &task);
 
         if (rc == -COIL_ESTALE && has_waited) {
             done++;
             continue;
         }
         if (rc < 0) {
-            return rc;
+            return coil__task_refuse(rc, tasks[i]);
         }
         if (task->state >= COIL__TASK_ENDING) {
             done++;
@@ -308,7 +317,7 @@ ssize_t coil_wait(struct coil_task *const *tasks, size_t count, enum coil_wait_u
         return rc;
     }
     if (!tasks || count == 0 || until > COIL_FIRST_ERROR) {
-        return -EINVAL;
+        return coil__misuse_told(-EINVAL, "coil_wait was given no tasks, or an unknown condition");
     }
     done = count_done(tasks, count, false, &has_failed);
     if (done < 0 || (size_t)done == count || timeout_ns <= 0 ||
@@ -320,10 +329,10 @@ ssize_t coil_wait(struct coil_task *const *tasks, size_t count, enum coil_wait_u
         struct coil_task *task;
 
         if (coil__task_find(tasks[i], &task) == 0 && task == self) {
-            return -EDEADLK;
+            return coil__task_refuse(-EDEADLK, tasks[i]);
         }
         if (task->loop != self->loop) {
-            return -COIL_EWRONGTHREAD;
+            return coil__task_refuse(-COIL_EWRONGTHREAD, tasks[i]);
         }
     }
     rc = wait_for_members(self, tasks, count, until, timeout_ns);

@@ -45,7 +45,7 @@ int coil__crew_start(struct coil__crew *crew, coil_task_fn fn, void *item, size_
 {
     struct coil_task *handle = coil_create_task_at(NULL, fn, item);
     struct coil_task *task;
-    int rc = coil__task_find(handle, &task);
+    int rc = coil__task_look(handle, &task);
 
     if (rc < 0) {
         return rc;

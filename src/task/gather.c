@@ -116,10 +116,10 @@ static void add_place(struct gather *g, size_t index, const struct coil_task *ta
 static int take_over(struct gather *g, struct coil_task *const *tasks, size_t index)
 {
     struct coil_task *task;
-    int rc = coil__task_find_owned(tasks[index], &task);
+    int rc = coil__task_look_owned(tasks[index], &task);
 
     if (tasks[index] == coil__task_handle(g->self)) {
-        return -EDEADLK;
+        rc = -EDEADLK;
     }
     if (rc == -COIL_ESTALE && stands_before(g, tasks, index, task)) {
         add_place(g, index, task);
@@ -129,7 +129,7 @@ static int take_over(struct gather *g, struct coil_task *const *tasks, size_t in
         rc = -COIL_EWRONGTHREAD;
     }
     if (rc < 0) {
-        return rc;
+        return coil__task_refuse(rc, tasks[index]);
     }
     g->left++;
     if (g->results) {
@@ -180,7 +180,8 @@ int coil_gather(struct coil_task *const *tasks, size_t count, int *ret_results)
         return coil__no_task();
     }
     if ((!tasks && count > 0) || count > INT_MAX) {
-        return -EINVAL;
+        return coil__misuse_told(-EINVAL, "coil_gather was given NULL for its tasks, or a count "
+                                          "that is out of range");
     }
     coil__list_init(&g.running);
     collect(&g, tasks, count);

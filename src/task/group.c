@@ -106,7 +106,7 @@ int coil_group_open(struct coil_group *group)
     struct coil_task *self = coil__thread.task;
 
     if (!group || (self && coil__scope_is_open(self, &group->scope_))) {
-        return -EINVAL;
+        return coil__misuse_told(-EINVAL, "a group was opened that is NULL, or open already");
     }
     memset(group, 0, sizeof *group);
     if (!self) {
@@ -123,7 +123,7 @@ int coil_group_open(struct coil_group *group)
 static int check_there(const struct coil_group *group)
 {
     if (!group) {
-        return -EINVAL;
+        return coil__misuse_told(-EINVAL, "a group is NULL: open one by coil_group_open");
     }
     return group->task_ ? coil__loop_check(group->task_->loop) : -COIL_ECLOSED;
 }
@@ -133,6 +133,9 @@ static int check_open(const struct coil_group *group)
 {
     int rc = check_there(group);
 
+    if (rc == -COIL_ECLOSED) {
+        return coil__misuse_told(rc, "a group is closed, or was never opened: it takes no task");
+    }
     return rc == 0 && group->is_aborting_ ? -COIL_ECLOSED : rc;
 }
 
@@ -145,10 +148,10 @@ static int adopt(struct coil_group *group, struct coil_task *handle)
         return rc;
     }
     if (task == group->task_) {
-        return -EDEADLK;
+        return coil__task_refuse(-EDEADLK, handle);
     }
     if (task->loop != group->task_->loop) {
-        return -COIL_EWRONGTHREAD;
+        return coil__task_refuse(-COIL_EWRONGTHREAD, handle);
     }
     group->child_count_++;
     coil__list_push_tail(&group->children_, &task->owner_link);
@@ -318,6 +321,22 @@ static void interrupt_close(struct coil_task *task, struct coil__wait *wait)
     cancel_children(group, task->cancel->origin_, "the close of its group was cancelled");
 }
 
+static __attribute__((cold)) int refuse_close(const struct coil_task *self,
+                                              const struct coil_group *group)
+{
+    const char *why = "a group was closed that is not open";
+
+    if (!group) {
+        why = "a group is NULL: close the one that coil_group_open has opened";
+    } else if (group->task_ == self) {
+        why = "a group was closed with a scope or a group still open inside it: close that one "
+              "first";
+    } else if (group->task_) {
+        why = "a group was closed by another task: close it in the one that has opened it";
+    }
+    return coil__misuse_told(-EINVAL, why);
+}
+
 int coil_group_close(struct coil_group *group)
 {
     struct coil_task *self = coil__thread.task;
@@ -328,7 +347,7 @@ int coil_group_close(struct coil_group *group)
         return coil__no_task();
     }
     if (!group || group->task_ != self || self->scope != &group->scope_) {
-        return -EINVAL;
+        return refuse_close(self, group);
     }
     if (self->cancel && !group->is_aborting_) {
         cancel_children(group, self->cancel->origin_, "the close of its group was cancelled");

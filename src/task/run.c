@@ -188,7 +188,8 @@ int coil_run_with(const struct coil_run_options *options, coil_task_fn fn, void 
         return -EINVAL;
     }
     if (coil__thread.loop) {
-        return -COIL_ENESTED;
+        return coil__misuse_told(-COIL_ENESTED, "coil_run was called inside a running loop: create "
+                                                "a task and await it instead");
     }
     rc = coil_loop_new(options ? &options->loop : NULL, &loop);
     if (rc < 0) {

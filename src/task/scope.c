@@ -133,7 +133,7 @@ static int open_scope(struct coil_scope *scope, int kind, int64_t when)
     int rc;
 
     if (!scope || (self && coil__scope_is_open(self, scope))) {
-        return -EINVAL;
+        return coil__misuse_told(-EINVAL, "a scope was opened that is NULL, or open already");
     }
     if (!self) {
         *scope = (struct coil_scope){0};
@@ -167,7 +167,8 @@ int coil_scope_close(struct coil_scope *scope)
     struct coil_task *self = coil__thread.task;
 
     if (!scope || !self || self->scope != scope || scope == &self->root) {
-        return -EINVAL;
+        return coil__misuse_told(-EINVAL, "a scope was closed that is not the innermost open one "
+                                          "of its task: close those inside it first");
     }
     coil__timer_disarm(self->loop, &scope->timer_);
     self->scope = scope->parent_;

@@ -46,27 +46,31 @@ int coil__task_check(struct coil_task *handle, struct coil_task **ret_task)
         return -ENOMEM;
     }
     if (!coil__thread.loop && coil__thread.is_forked) {
-        return coil__misuse(-COIL_EFORKED);
+        return -COIL_EFORKED;
     }
     if (!loop_of(handle, &object)) {
-        return coil__misuse(-COIL_EWRONGTHREAD);
+        return -COIL_EWRONGTHREAD;
     }
     task = object;
     *ret_task = task;
     if (task->state == COIL__TASK_FREE || !coil__handle_is_of(handle, task->generation)) {
-        return coil__misuse(-COIL_ESTALE);
+        return -COIL_ESTALE;
     }
     return 0;
 }
 
+int coil__task_look_owned(struct coil_task *handle, struct coil_task **ret_task)
+{
+    int rc = coil__task_look(handle, ret_task);
+
+    return rc == 0 && (*ret_task)->owner_kind != COIL__OWNED_BY_USER ? -COIL_ESTALE : rc;
+}
+
 int coil__task_find_owned(struct coil_task *handle, struct coil_task **ret_task)
 {
-    int rc = coil__task_find(handle, ret_task);
+    int rc = coil__task_look_owned(handle, ret_task);
 
-    if (rc == 0 && (*ret_task)->owner_kind != COIL__OWNED_BY_USER) {
-        rc = -COIL_ESTALE;
-    }
-    return rc;
+    return COIL__UNLIKELY(rc < 0) ? coil__task_refuse(rc, handle) : 0;
 }
 
 /* To the pool. It remembers the generation, as the pages may be gone when they are used again. */
@@ -424,6 +428,13 @@ static void inherit_locals(struct coil_task *task)
     }
 }
 
+/* For a report about what the task has done. */
+static void describe(struct coil_task *task, struct coil_report *report)
+{
+    report->task_name = coil_task_name(coil__task_handle(task));
+    report->site = task->site;
+}
+
 /* The task could not be made: out of memory, or of mappings, which is worth a sentence. */
 static void explain_failure(struct coil_loop *loop)
 {
@@ -454,6 +465,7 @@ struct coil_task *coil__task_create_in(struct coil_loop *loop,
     }
     loop->end_tasks = coil__tasks_end;
     loop->trim = trim;
+    loop->describe_task = describe;
     task = allocate(loop, size);
     if (!task) {
         explain_failure(loop);

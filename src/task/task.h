@@ -91,11 +91,11 @@ struct coil_task {
     struct coil__awaiter *awaiter; /* the first one that awaits the task: mostly there is one */
     struct coil__list awaiters;    /* of coil__awaiter, further ones; next == NULL: never had any */
     struct coil__list waiters;     /* of coil__waiter; next == NULL: never had any */
-    struct coil__locals *locals;
-    struct coil__list owner_link; /* free for the owner's use */
-    void *started;                /* group.c: who waits for coil_task_ready */
-    char name[COIL__TASK_NAME];   /* "" until it is given or asked for */
-    struct coil_scope root;       /* cleared too; only a cancel changes it */
+    struct coil__locals *locals;   /* NULL: nothing was ever set */
+    struct coil__list owner_link;  /* free for the owner's use */
+    void *started;                 /* group.c: who waits for coil_task_ready */
+    char name[COIL__TASK_NAME];    /* "" until it is given or asked for */
+    struct coil_scope root;        /* cleared too; only a cancel changes it */
 } __attribute__((aligned(COIL__HANDLE_ALIGN)));
 
 /* The `run` of a task's ready node, and how it is recognised. */
@@ -106,8 +106,10 @@ static inline struct coil_task *coil__task_handle(struct coil_task *task)
     return coil__handle_make(task, task->generation, task->loop->mark);
 }
 
-/* As coil__task_find, for all cases. -COIL_ESTALE: *ret_task can be looked at nevertheless. */
+/* As coil__task_look, for all cases. -COIL_ESTALE: *ret_task can be looked at nevertheless. */
 int coil__task_check(struct coil_task *handle, struct coil_task **ret_task);
+/* Passes on why the handle cannot be used, or not for this; in debug mode with a sentence. */
+int coil__task_refuse(int rc, struct coil_task *handle) __attribute__((cold));
 
 /* True for a handle that is good, and of a task of `loop`. */
 static inline bool coil__task_is_in(struct coil_task *handle, const struct coil_loop *loop,
@@ -125,13 +127,21 @@ static inline bool coil__task_is_in(struct coil_task *handle, const struct coil_
            task->loop == loop;
 }
 
-/* The task behind a handle: 0, -ENOMEM for NULL, -COIL_ESTALE, -COIL_EWRONGTHREAD. */
-static inline int coil__task_find(struct coil_task *handle, struct coil_task **ret_task)
+/* The task behind a handle: 0, -ENOMEM for NULL, -COIL_ESTALE, -COIL_EWRONGTHREAD. look: where
+ * those are no misuse, but to be expected. */
+static inline int coil__task_look(struct coil_task *handle, struct coil_task **ret_task)
 {
     if (COIL__LIKELY(coil__thread.loop && coil__task_is_in(handle, coil__thread.loop, ret_task))) {
         return 0;
     }
     return coil__task_check(handle, ret_task);
+}
+
+static inline int coil__task_find(struct coil_task *handle, struct coil_task **ret_task)
+{
+    int rc = coil__task_look(handle, ret_task);
+
+    return COIL__UNLIKELY(rc < 0) ? coil__task_refuse(rc, handle) : 0;
 }
 
 /* Has the waiter told when the task ends, after those that came before it. */
@@ -148,7 +158,8 @@ static inline void coil__task_add_waiter(struct coil_task *task, struct coil__wa
 void coil__tasks_each(struct coil_loop *loop, void (*fn)(struct coil_task *task, void *user),
                       void *user);
 
-/* As above, and the handle must not be consumed yet. */
+/* As look and find, and the handle must not be consumed yet. */
+int coil__task_look_owned(struct coil_task *handle, struct coil_task **ret_task);
 int coil__task_find_owned(struct coil_task *handle, struct coil_task **ret_task);
 
 /* Hands a handle over to `owner`; see coil__task_find_owned for the errors. If the task has
@@ -228,6 +239,7 @@ void coil__task_free(struct coil_task *task);
 /* Cancels all tasks of the loop but `except` (may be NULL) and runs the loop until they ended. */
 int coil__tasks_end(struct coil_loop *loop);
 
+/* One more task has them; one less. */
 struct coil__locals *coil__locals_share(struct coil__locals *locals);
 void coil__locals_drop(struct coil__locals *locals);
 

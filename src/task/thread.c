@@ -170,7 +170,7 @@ static void arrive_cancel(struct coil__ready *ready)
     struct coil_thread_call *call = COIL__CONTAINER(ready, struct coil_thread_call, cancel_);
     struct coil_task *task;
 
-    if (coil__task_find(call->task_, &task) == 0) {
+    if (coil__task_look(call->task_, &task) == 0) {
         coil__task_cancel(task, call->cancel_site_, "another thread asked for it");
     }
     coil__mutex_lock(&call->lock_);
