@@ -116,6 +116,7 @@ TASK_TEST(gather_takes_many_duplicates)
 {
     enum { MANY = 1000000, ENDED = 10000 };
     int64_t span = COIL_MSEC;
+    int five = 5;
     size_t count = test_is_torture() || test_has_valgrind() ? 1000 : MANY;
     size_t unique = test_is_torture() || test_has_valgrind() ? 10 : 2 * ENDED;
     struct coil_task **tasks = malloc(count * sizeof *tasks);
@@ -123,7 +124,7 @@ TASK_TEST(gather_takes_many_duplicates)
 
     if (test_made(tasks) && test_made(results)) {
         for (size_t i = 0; i < unique; i++) {
-            tasks[i] = i < unique / 2 ? returning(&(int){5}) : coil_create_task(task_sleep, &span);
+            tasks[i] = i < unique / 2 ? returning(&five) : coil_create_task(task_sleep, &span);
         }
         yield_times(1);
         for (size_t i = unique; i < count; i++) {
