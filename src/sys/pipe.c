@@ -198,7 +198,7 @@ static ssize_t read_once(struct coil__pipe *pipe, void *buf, size_t size)
             return rc;
         }
         pipe->way = COIL__PIPE_TOGGLED;
-        /* fall through */
+        return read_toggled(pipe->fd, buf, size);
     case COIL__PIPE_TOGGLED:
         return read_toggled(pipe->fd, buf, size);
     default:
@@ -264,7 +264,7 @@ static ssize_t write_once(struct coil__pipe *pipe, const void *buf, size_t size)
             return rc;
         }
         pipe->way = COIL__PIPE_TOGGLED;
-        /* fall through */
+        return write_toggled(pipe->fd, buf, size);
     case COIL__PIPE_TOGGLED:
         return write_toggled(pipe->fd, buf, size);
     default:
