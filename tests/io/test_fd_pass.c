@@ -127,6 +127,9 @@ TASK_TEST(fds_as_many_as_there_may_be)
 
 TASK_TEST(fds_more_than_expected_are_closed)
 {
+    if (test_is_emulated()) {
+        test_skip("the emulator does not say that some did not fit");
+    }
     for (size_t max = 0; max < 4; max++) {
         struct receiver r = {.max = max, .count = 77};
         int pair[2];
