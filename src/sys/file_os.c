@@ -2,6 +2,7 @@
 #include "sys/file.h"
 
 #include "sys/clock.h"
+#include "sys/retry.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,15 +12,6 @@
 #include <sys/sendfile.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
-
-#define RETRY(call)                                                                                \
-    (__extension__({                                                                               \
-        ssize_t result_;                                                                           \
-        do {                                                                                       \
-            result_ = (call);                                                                      \
-        } while (result_ < 0 && errno == EINTR);                                                   \
-        result_ < 0 ? -(ssize_t)errno : result_;                                                   \
-    }))
 
 static struct timespec time_of(struct statx_timestamp from)
 {

@@ -7,21 +7,14 @@
  */
 #include "sys/backend.h"
 
+#include "sys/retry.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define RETRY(call)                                                                                \
-    (__extension__({                                                                               \
-        ssize_t result_;                                                                           \
-        do {                                                                                       \
-            result_ = (call);                                                                      \
-        } while (result_ < 0 && errno == EINTR);                                                   \
-        result_ < 0 ? -(ssize_t)errno : result_;                                                   \
-    }))
 
 static int os_socket(struct coil__backend *backend, int domain, int type, int protocol)
 {

@@ -1,6 +1,8 @@
 /* pipe.c - see pipe.h. */
 #include "sys/pipe.h"
 
+#include "sys/retry.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -142,10 +144,7 @@ ssize_t coil__pipe_write_quietly(int fd, const void *buf, size_t size)
     ssize_t rc;
 
     hold_back(&guard);
-    do {
-        rc = write(fd, buf, size);
-        rc = rc < 0 ? -errno : rc;
-    } while (rc == -EINTR);
+    rc = RETRY(write(fd, buf, size));
     let_go(&guard, rc);
     return rc;
 }
@@ -198,12 +197,13 @@ static ssize_t read_once(struct coil__pipe *pipe, void *buf, size_t size)
             return rc;
         }
         pipe->way = COIL__PIPE_TOGGLED;
-        return read_toggled(pipe->fd, buf, size);
+        break;
     case COIL__PIPE_TOGGLED:
-        return read_toggled(pipe->fd, buf, size);
+        break;
     default:
         return -EBADF;
     }
+    return read_toggled(pipe->fd, buf, size);
 }
 
 ssize_t coil__pipe_read(struct coil__pipe *pipe, void *buf, size_t size)
@@ -264,12 +264,13 @@ static ssize_t write_once(struct coil__pipe *pipe, const void *buf, size_t size)
             return rc;
         }
         pipe->way = COIL__PIPE_TOGGLED;
-        return write_toggled(pipe->fd, buf, size);
+        break;
     case COIL__PIPE_TOGGLED:
-        return write_toggled(pipe->fd, buf, size);
+        break;
     default:
         return -EBADF;
     }
+    return write_toggled(pipe->fd, buf, size);
 }
 
 ssize_t coil__pipe_write(struct coil__pipe *pipe, const void *buf, size_t size)

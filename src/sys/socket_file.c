@@ -33,6 +33,14 @@ static bool find(const char *path, struct coil__socket_file *ret_file)
     return true;
 }
 
+/* Whether what stands under the path is still the same. */
+static bool is_there(const struct coil__socket_file *file)
+{
+    struct coil__socket_file now;
+
+    return find(file->path, &now) && now.device == file->device && now.inode == file->inode;
+}
+
 /* Asked by a connect, which does not wait: a full queue is somebody, too. */
 static bool is_deserted(const struct sockaddr *addr, socklen_t size, int type)
 {
@@ -50,15 +58,13 @@ static bool is_deserted(const struct sockaddr *addr, socklen_t size, int type)
 bool coil__socket_file_clear(const struct sockaddr *addr, socklen_t size, int type)
 {
     struct coil__socket_file file = {{0}};
-    struct coil__socket_file now;
 
     if (!get_path(addr, size, file.path) || !find(file.path, &file) ||
         !is_deserted(addr, size, type)) {
         return false;
     }
     /* Somebody else may have been as quick. */
-    return find(file.path, &now) && now.device == file.device && now.inode == file.inode &&
-           unlink(file.path) == 0;
+    return is_there(&file) && unlink(file.path) == 0;
 }
 
 int coil__socket_file_set_mode(const struct sockaddr *addr, socklen_t size, unsigned mode)
@@ -78,10 +84,7 @@ void coil__socket_file_note(const struct sockaddr *addr, socklen_t size,
 
 void coil__socket_file_remove(struct coil__socket_file *file)
 {
-    struct coil__socket_file now;
-
-    if (file->path[0] && find(file->path, &now) && now.device == file->device &&
-        now.inode == file->inode) {
+    if (file->path[0] && is_there(file)) {
         unlink(file->path);
     }
     file->path[0] = '\0';

@@ -13,6 +13,7 @@
 
 #include "base/memory.h"
 #include "sys/process.h"
+#include "sys/retry.h"
 
 #include <coil/error.h>
 
@@ -41,11 +42,8 @@ static bool receive_all(int fd, void *buf, size_t size)
     char *to = buf;
 
     while (size > 0) {
-        ssize_t rc = recv(fd, to, size, 0);
+        ssize_t rc = RETRY(recv(fd, to, size, 0));
 
-        if (rc < 0 && errno == EINTR) {
-            continue;
-        }
         if (rc <= 0) {
             return false;
         }
@@ -60,11 +58,8 @@ static bool send_all(int fd, const void *buf, size_t size)
     const char *from = buf;
 
     while (size > 0) {
-        ssize_t rc = send(fd, from, size, MSG_NOSIGNAL);
+        ssize_t rc = RETRY(send(fd, from, size, MSG_NOSIGNAL));
 
-        if (rc < 0 && errno == EINTR) {
-            continue;
-        }
         if (rc < 0) {
             return false;
         }
@@ -169,9 +164,7 @@ static bool receive_request(struct request *ret_request, int *ret_fd)
     struct cmsghdr *header;
     ssize_t rc;
 
-    do {
-        rc = recvmsg(CONTROL, &message, MSG_CMSG_CLOEXEC);
-    } while (rc < 0 && errno == EINTR);
+    rc = RETRY(recvmsg(CONTROL, &message, MSG_CMSG_CLOEXEC));
     if (rc != (ssize_t)sizeof *ret_request) {
         return false;
     }
@@ -295,7 +288,6 @@ static bool send_request(struct coil__worker_server *server, struct request requ
     } control = {.space = {0}};
     struct iovec iov = {.iov_base = &request, .iov_len = sizeof request};
     struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
-    ssize_t rc;
 
     if (passed >= 0) {
         control.header.cmsg_level = SOL_SOCKET;
@@ -305,10 +297,7 @@ static bool send_request(struct coil__worker_server *server, struct request requ
         message.msg_control = &control;
         message.msg_controllen = sizeof control;
     }
-    do {
-        rc = sendmsg(server->fd, &message, MSG_NOSIGNAL);
-    } while (rc < 0 && errno == EINTR);
-    return rc >= 0;
+    return RETRY(sendmsg(server->fd, &message, MSG_NOSIGNAL)) >= 0;
 }
 
 /* The server's answer; or -EPIPE, and then it is no more. */
