@@ -22,15 +22,15 @@
 #include "base/memory.h"
 #include "sys/backend.h"
 #include "sys/clock.h"
+#include "sys/fd_table.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { MAX_EVENTS = 512, CHUNK = 128, READ_SIDE = 0, WRITE_SIDE = 1 };
+enum { MAX_EVENTS = 512, READ_SIDE = 0, WRITE_SIDE = 1 };
 
 /* The poll events that make a side ready. */
 #define READ_EVENTS (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)
@@ -50,9 +50,8 @@ struct epoll {
     struct coil__net_class net; /* the system's, but for attempt */
     int fd;
     int wake_fd;
-    struct entry **chunks; /* of CHUNK entries each, allocated on first use */
-    size_t chunk_count;
-    struct coil__list done; /* of coil_op.link_: finished or cancelled, completed by wait */
+    struct coil__fd_table entries; /* of struct entry */
+    struct coil__list done;        /* of coil_op.link_: finished or cancelled, completed by wait */
 };
 
 static struct epoll *epoll_of(struct coil__backend *backend)
@@ -67,48 +66,20 @@ static struct coil_op *op_of(struct coil__list *link)
 
 static struct entry *find_entry(const struct epoll *e, int fd)
 {
-    size_t chunk = (size_t)fd / CHUNK;
-
-    if (fd < 0 || chunk >= e->chunk_count || !e->chunks[chunk]) {
-        return NULL;
-    }
-    return &e->chunks[chunk][fd % CHUNK];
+    return coil__fd_table_find(&e->entries, fd, sizeof(struct entry));
 }
 
-/* Has the table reach to a chunk. 0, -ENOMEM. */
-static int make_chunk(struct epoll *e, size_t chunk)
-{
-    if (chunk >= e->chunk_count) {
-        size_t count = (chunk + 1) * 2;
-        struct entry **chunks = coil__realloc_array(e->chunks, count, sizeof *chunks);
-
-        if (!chunks) {
-            return -ENOMEM;
-        }
-        for (size_t i = e->chunk_count; i < count; i++) {
-            chunks[i] = NULL;
-        }
-        e->chunks = chunks;
-        e->chunk_count = count;
-    }
-    e->chunks[chunk] = coil__calloc(CHUNK, sizeof **e->chunks);
-    return e->chunks[chunk] ? 0 : -ENOMEM;
-}
-
-/* The entry of fd, made if need be. -ENOMEM; -EBADF: no table is made for a wild number. */
+/* The entry of fd, made if need be. */
 static int get_entry(struct epoll *e, int fd, struct entry **ret_entry)
 {
-    size_t chunk = (size_t)fd / CHUNK;
     struct entry *entry;
+    void *place;
+    int rc = coil__fd_table_get(&e->entries, fd, sizeof *entry, &place);
 
-    if (COIL__UNLIKELY(chunk >= e->chunk_count || !e->chunks[chunk])) {
-        int rc = fd < 0 ? -EBADF : fcntl(fd, F_GETFD) < 0 ? -errno : make_chunk(e, chunk);
-
-        if (rc < 0) {
-            return rc;
-        }
+    if (rc < 0) {
+        return rc;
     }
-    entry = &e->chunks[chunk][fd % CHUNK];
+    entry = place;
     if (!entry->is_used) {
         coil__list_init(&entry->ops[READ_SIDE]);
         coil__list_init(&entry->ops[WRITE_SIDE]);
@@ -487,10 +458,7 @@ static void epoll_close(struct coil__backend *backend, bool in_forked_child)
     struct epoll *e = epoll_of(backend);
 
     (void)in_forked_child; /* closing the child's copies leaves the parent's registrations alone */
-    for (size_t i = 0; i < e->chunk_count; i++) {
-        coil__free(e->chunks[i]);
-    }
-    coil__free(e->chunks);
+    coil__fd_table_free(&e->entries);
     close(e->wake_fd);
     close(e->fd);
     coil__free(e);

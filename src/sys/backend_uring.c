@@ -1,14 +1,15 @@
-/* backend_uring.c - the io_uring backend: every operation is one submission queue entry.
+/* backend_uring.c - the io_uring backend: every operation is one submission queue entry, but for
+ * those that the poll of an adopted descriptor serves (uring_watch.c).
  *
  * The ring belongs to one thread (SINGLE_ISSUER), the one that starts it (R_DISABLED), and runs the
  * kernel's completion work only when asked to (DEFER_TASKRUN), so submissions and completions of
  * one iteration share one system call. An operation's address is its user_data; the low values
- * below FIRST_OP are the backend's.
+ * are the backend's (uring.h).
  *
  * Invariants:
  *   - an operation in state PENDING or CANCELLING has exactly one entry or poll in the kernel;
- *   - one in state QUEUED stands in `backlog`: the submission queue was full. Whoever makes room in
- *     that queue fills it from there first, so that nobody overtakes;
+ *   - one in state QUEUED stands with a watch, or in `backlog`: the submission queue was full.
+ *     Whoever makes room in that queue fills it from there first, so that nobody overtakes;
  *   - where the kernel answers -EAGAIN (a descriptor with O_NONBLOCK that has no poll of its
  *     own, a send with MSG_DONTWAIT), a poll takes the operation's place and the operation is then
  *     issued again;
@@ -33,36 +34,8 @@
 
 enum { SQ_ENTRIES = 1024, CQ_ENTRIES = 4096 };
 
-/* user_data of entries that are not an operation's. */
-enum { TAG_IGNORE = 0, TAG_WAKE = 1, FIRST_OP = 8 };
-
-/* Newer than the headers of some systems. */
-#ifndef IORING_SETUP_SINGLE_ISSUER
-#define IORING_SETUP_SINGLE_ISSUER (1U << 12)
-#endif
-#ifndef IORING_SETUP_DEFER_TASKRUN
-#define IORING_SETUP_DEFER_TASKRUN (1U << 13)
-#endif
-
 /* The kernel's ERESTARTSYS, which is not for user space: an open that is broken off says it. */
 #define RESTART 512
-
-#define POLL_TAKES_PLACE ((uintptr_t)1) /* low bit of user_data: a poll in place of the op */
-
-struct uring {
-    struct coil__backend base;
-    struct io_uring ring;
-    struct coil__list backlog; /* of coil_op.link_: not yet in the submission queue */
-    struct coil__list cancels; /* of coil_op.link_: cancel not yet in the submission queue */
-    int wake_fd;               /* eventfd, polled by the ring */
-    bool wake_armed;
-    bool is_watched; /* by Valgrind, which knows little of io_uring: see wait_by_poll, trust */
-};
-
-static struct uring *uring_of(struct coil__backend *backend)
-{
-    return COIL__CONTAINER(backend, struct uring, base);
-}
 
 static struct coil_op *op_of(struct coil__list *link)
 {
@@ -130,7 +103,7 @@ static void enter_in(struct io_uring_sqe *sqe, struct coil_op *op)
 }
 
 /* As far as there is room. */
-static void flush_backlog(struct uring *u)
+static void flush_backlog(struct coil__uring *u)
 {
     while (!coil__list_is_empty(&u->backlog)) {
         struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
@@ -142,8 +115,7 @@ static void flush_backlog(struct uring *u)
     }
 }
 
-/* NULL when the queue is full and the kernel takes nothing now (its completion queue is full). */
-static struct io_uring_sqe *get_sqe(struct uring *u)
+struct io_uring_sqe *coil__uring_get_sqe(struct coil__uring *u)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 
@@ -155,15 +127,15 @@ static struct io_uring_sqe *get_sqe(struct uring *u)
     return sqe;
 }
 
-static void queue_up(struct uring *u, struct coil_op *op)
+static void queue_up(struct coil__uring *u, struct coil_op *op)
 {
     op->state_ = COIL__OP_QUEUED;
     coil__list_push_tail(&u->backlog, &op->link_);
 }
 
-static void issue(struct uring *u, struct coil_op *op)
+void coil__uring_issue(struct coil__uring *u, struct coil_op *op)
 {
-    struct io_uring_sqe *sqe = get_sqe(u);
+    struct io_uring_sqe *sqe = coil__uring_get_sqe(u);
 
     if (COIL__UNLIKELY(!sqe)) {
         queue_up(u, op);
@@ -174,36 +146,44 @@ static void issue(struct uring *u, struct coil_op *op)
 
 static int uring_submit(struct coil__backend *backend, struct coil_op *op)
 {
-    struct uring *u = uring_of(backend);
+    struct coil__uring *u = coil__uring_of(backend);
 
+    if ((op->kind_ == COIL__OP_POLL || op->kind_ == COIL__OP_RECV) &&
+        op->flags_ & COIL__EXPECT_WAIT) {
+        int rc = coil__uring_watch(u, op);
+
+        if (rc != -EAGAIN) {
+            return rc;
+        }
+    }
     /* Lengths are 32 bits wide in the ring; a longer request is a short transfer. */
     if (op->size_ > INT32_MAX && op->kind_ != COIL__OP_READV && op->kind_ != COIL__OP_WRITEV) {
         op->size_ = INT32_MAX;
     }
-    issue(u, op);
+    coil__uring_issue(u, op);
     backend->in_flight++;
     return 0;
 }
 
 /* Both the operation and a poll in its place are asked: only one of them is there. */
-static bool send_cancel(struct uring *u, struct coil_op *op)
+static bool send_cancel(struct coil__uring *u, struct coil_op *op)
 {
     struct io_uring_sqe *sqe;
 
-    for (uintptr_t bit = 0; bit <= POLL_TAKES_PLACE; bit++) {
-        sqe = get_sqe(u);
+    for (uintptr_t bit = 0; bit <= COIL__URING_POLL_BIT; bit++) {
+        sqe = coil__uring_get_sqe(u);
         if (!sqe) {
             return false;
         }
         io_uring_prep_cancel64(sqe, (uintptr_t)op | bit, 0);
-        io_uring_sqe_set_data64(sqe, TAG_IGNORE);
+        io_uring_sqe_set_data64(sqe, COIL__URING_IGNORE);
     }
     return true;
 }
 
 static void uring_cancel(struct coil__backend *backend, struct coil_op *op)
 {
-    struct uring *u = uring_of(backend);
+    struct coil__uring *u = coil__uring_of(backend);
 
     if (op->state_ == COIL__OP_CANCELLING) {
         return;
@@ -219,13 +199,13 @@ static void uring_cancel(struct coil__backend *backend, struct coil_op *op)
 }
 
 /* The kernel does not wait for this descriptor by itself: poll it, then issue again. */
-static void poll_in_place(struct uring *u, struct coil_op *op)
+static void poll_in_place(struct coil__uring *u, struct coil_op *op)
 {
     static const struct __kernel_timespec pause = {.tv_nsec = COIL_MSEC};
     bool is_write = op->kind_ == COIL__OP_WRITE || op->kind_ == COIL__OP_WRITEV ||
                     op->kind_ == COIL__OP_SEND || op->kind_ == COIL__OP_SENDMSG ||
                     op->kind_ == COIL__OP_CONNECT;
-    struct io_uring_sqe *sqe = get_sqe(u);
+    struct io_uring_sqe *sqe = coil__uring_get_sqe(u);
 
     if (!sqe) {
         queue_up(u, op);
@@ -236,16 +216,7 @@ static void poll_in_place(struct uring *u, struct coil_op *op)
     } else {
         io_uring_prep_poll_add(sqe, op->fd_, is_write ? POLLOUT : POLLIN);
     }
-    io_uring_sqe_set_data64(sqe, (uintptr_t)op | POLL_TAKES_PLACE);
-}
-
-/* The kernel also tells of a peer that shut down (POLLRDHUP) when nobody has asked. If that is all,
- * it is passed on: the poll would end at once again. */
-static int asked_events(const struct coil_op *op, int events)
-{
-    int asked = events & (op->flags_ | POLLERR | POLLHUP | POLLNVAL);
-
-    return asked ? asked : events;
+    io_uring_sqe_set_data64(sqe, (uintptr_t)op | COIL__URING_POLL_BIT);
 }
 
 /* Valgrind has not seen what the kernel wrote into the operation's memory. */
@@ -290,15 +261,15 @@ static bool waits_for_room(const struct coil_op *op)
            !(op->kind_ == COIL__OP_SEND && (op->flags_ & COIL__ONE_TRY));
 }
 
-static void complete(struct uring *u, uint64_t data, int res)
+static void complete(struct coil__uring *u, uint64_t data, int res)
 {
-    struct coil_op *op = (struct coil_op *)(uintptr_t)(data & ~(uint64_t)POLL_TAKES_PLACE);
-    bool was_poll = data & POLL_TAKES_PLACE;
+    struct coil_op *op = (struct coil_op *)(uintptr_t)(data & ~(uint64_t)COIL__URING_POLL_BIT);
+    bool was_poll = data & COIL__URING_POLL_BIT;
 
     res = res == -RESTART ? -EINTR : res;
     if (op->state_ != COIL__OP_CANCELLING) {
         if (was_poll && (res >= 0 || res == -ETIME)) {
-            issue(u, op);
+            coil__uring_issue(u, op);
             return;
         }
         if (res == -EAGAIN && waits_for_room(op)) {
@@ -311,27 +282,28 @@ static void complete(struct uring *u, uint64_t data, int res)
         }
         coil__list_remove(&op->link_); /* from `cancels`, if that is where it stands */
     }
-    if (COIL__UNLIKELY(u->is_watched) && res >= 0) {
+    if (COIL__UNLIKELY(u->is_under_valgrind) && res >= 0) {
         trust(op, (size_t)res);
     }
     u->base.in_flight--;
-    coil__op_complete(op, op->kind_ == COIL__OP_POLL && res > 0 ? asked_events(op, res) : res);
+    coil__op_complete(op, op->kind_ == COIL__OP_POLL && res > 0 ? coil__uring_asked_events(op, res)
+                                                                : res);
 }
 
-static void arm_wake(struct uring *u)
+static void arm_wake(struct coil__uring *u)
 {
-    struct io_uring_sqe *sqe = get_sqe(u);
+    struct io_uring_sqe *sqe = coil__uring_get_sqe(u);
 
     if (sqe) {
         io_uring_prep_poll_multishot(sqe, u->wake_fd, POLLIN);
-        io_uring_sqe_set_data64(sqe, TAG_WAKE);
+        io_uring_sqe_set_data64(sqe, COIL__URING_WAKE);
         u->wake_armed = true;
     }
 }
 
 /* Hands the completions that are there to their owners; those may submit meanwhile. Bounded by
  * what the queue holds when it begins, so that a flood cannot keep the loop here. */
-static void harvest(struct uring *u)
+static void harvest(struct coil__uring *u)
 {
     unsigned left = io_uring_cq_ready(&u->ring);
 
@@ -344,16 +316,18 @@ static void harvest(struct uring *u)
         }
         copy = *cqe;
         io_uring_cqe_seen(&u->ring, cqe);
-        if (copy.user_data >= FIRST_OP) {
+        if (copy.user_data & COIL__URING_WATCH_BIT) {
+            coil__uring_on_watch(u, &copy);
+        } else if (copy.user_data >= COIL__URING_FIRST_OP) {
             complete(u, copy.user_data, copy.res);
-        } else if (copy.user_data == TAG_WAKE) {
+        } else if (copy.user_data == COIL__URING_WAKE) {
             /* An edge per write: the counter need not be read, and never fills up. */
             u->wake_armed = copy.flags & IORING_CQE_F_MORE;
         }
     }
 }
 
-static void flush_queues(struct uring *u)
+static void flush_queues(struct coil__uring *u)
 {
     struct coil__list list;
     struct coil__list *link;
@@ -370,16 +344,18 @@ static void flush_queues(struct uring *u)
             coil__list_push_tail(&u->cancels, link);
         }
     }
+    coil__uring_flush_unwatched(u);
     flush_backlog(u);
 }
 
-static bool has_queued(const struct uring *u)
+static bool has_queued(const struct coil__uring *u)
 {
-    return !coil__list_is_empty(&u->cancels) || !coil__list_is_empty(&u->backlog);
+    return !coil__list_is_empty(&u->cancels) || !coil__list_is_empty(&u->backlog) ||
+           !coil__list_is_empty(&u->unwatched);
 }
 
 /* True when the kernel has something for us that is not yet in the completion queue. */
-static bool needs_enter(struct uring *u)
+static bool needs_enter(struct coil__uring *u)
 {
     unsigned flags = IO_URING_READ_ONCE(*u->ring.sq.kflags);
 
@@ -388,7 +364,7 @@ static bool needs_enter(struct uring *u)
 
 /* Valgrind lets one thread run at a time, and does not know that io_uring_enter may wait: all other
  * threads would stand still meanwhile, those too that are to end the wait. ppoll it knows. */
-static int wait_by_poll(struct uring *u, int64_t timeout_ns)
+static int wait_by_poll(struct coil__uring *u, int64_t timeout_ns)
 {
     struct pollfd ring = {.fd = u->ring.ring_fd, .events = POLLIN};
     struct timespec ts = {.tv_sec = timeout_ns / COIL_SEC, .tv_nsec = timeout_ns % COIL_SEC};
@@ -405,7 +381,7 @@ static int wait_by_poll(struct uring *u, int64_t timeout_ns)
 
 static int uring_wait(struct coil__backend *backend, int64_t timeout_ns)
 {
-    struct uring *u = uring_of(backend);
+    struct coil__uring *u = coil__uring_of(backend);
     struct io_uring_cqe *cqe;
     int rc = 0;
 
@@ -421,7 +397,7 @@ static int uring_wait(struct coil__backend *backend, int64_t timeout_ns)
         if (needs_enter(u)) {
             rc = io_uring_submit_and_get_events(&u->ring);
         }
-    } else if (COIL__UNLIKELY(u->is_watched)) {
+    } else if (COIL__UNLIKELY(u->is_under_valgrind)) {
         rc = wait_by_poll(u, timeout_ns);
     } else if (timeout_ns == COIL_NEVER) {
         rc = io_uring_submit_and_wait(&u->ring, 1);
@@ -447,12 +423,12 @@ static int64_t uring_get_now(struct coil__backend *backend)
 
 static void uring_wake(struct coil__backend *backend)
 {
-    coil__eventfd_wake(uring_of(backend)->wake_fd);
+    coil__eventfd_wake(coil__uring_of(backend)->wake_fd);
 }
 
 static bool uring_has_work(struct coil__backend *backend)
 {
-    struct uring *u = uring_of(backend);
+    struct coil__uring *u = coil__uring_of(backend);
 
     return has_queued(u) || io_uring_sq_ready(&u->ring) > 0 || io_uring_cq_ready(&u->ring) > 0;
 }
@@ -504,7 +480,7 @@ static int start_ring(struct io_uring *ring)
 
 static int uring_start(struct coil__backend *backend)
 {
-    return start_ring(&uring_of(backend)->ring);
+    return start_ring(&coil__uring_of(backend)->ring);
 }
 
 /* A ring that defers is exchanged for one that does not, which is possible while it is empty. (An
@@ -512,7 +488,7 @@ static int uring_start(struct coil__backend *backend)
  * that Linux 6.18 tells late the first time, and then never again.) */
 static int uring_get_fd(struct coil__backend *backend)
 {
-    struct uring *u = uring_of(backend);
+    struct coil__uring *u = coil__uring_of(backend);
     struct io_uring plainer;
     int rc;
 
@@ -534,28 +510,17 @@ static int uring_get_fd(struct coil__backend *backend)
     io_uring_queue_exit(&u->ring);
     u->ring = plainer;
     u->wake_armed = false; /* it was armed in the other one */
+    coil__uring_forget_watches(u);
     return u->ring.ring_fd;
-}
-
-static int uring_adopt(struct coil__backend *backend, int fd)
-{
-    (void)backend;
-    (void)fd;
-    return 0;
-}
-
-static void uring_release(struct coil__backend *backend, int fd)
-{
-    (void)backend;
-    (void)fd;
 }
 
 static void uring_close(struct coil__backend *backend, bool in_forked_child)
 {
-    struct uring *u = uring_of(backend);
+    struct coil__uring *u = coil__uring_of(backend);
 
     (void)in_forked_child; /* unmapping and closing the child's copies leaves the parent's alone */
     io_uring_queue_exit(&u->ring);
+    coil__fd_table_free(&u->watches);
     close(u->wake_fd);
     coil__free(u);
 }
@@ -572,14 +537,14 @@ static const struct coil__backend_class uring_class = {
     .get_fd = uring_get_fd,
     .start = uring_start,
     .has_work = uring_has_work,
-    .adopt = uring_adopt,
-    .release = uring_release,
+    .adopt = coil__uring_adopt,
+    .release = coil__uring_release,
     .close = uring_close,
 };
 
 int coil__uring_open(const struct coil__backend_config *config, struct coil__backend **ret_backend)
 {
-    struct uring *u = coil__calloc(1, sizeof *u);
+    struct coil__uring *u = coil__calloc(1, sizeof *u);
     int rc;
 
     (void)config;
@@ -588,15 +553,16 @@ int coil__uring_open(const struct coil__backend_config *config, struct coil__bac
     }
     u->base.class = &uring_class;
     u->base.net = &coil__net_os;
-    u->is_watched = coil__valgrind_is_there();
+    u->is_under_valgrind = coil__valgrind_is_there();
     coil__list_init(&u->backlog);
     coil__list_init(&u->cancels);
+    coil__list_init(&u->unwatched);
     u->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (u->wake_fd < 0) {
         rc = -errno;
         goto fail;
     }
-    rc = open_ring(&u->ring, u->is_watched, &u->base.file_calls);
+    rc = open_ring(&u->ring, u->is_under_valgrind, &u->base.file_calls);
     if (rc < 0) {
         close(u->wake_fd);
         goto fail;
