@@ -18,7 +18,7 @@ struct reading {
 static int reader(void *arg)
 {
     struct reading *reading = arg;
-    char block[READ_SIZE];
+    char block[READ_SIZE] __attribute__((aligned(64)));
 
     while (reading->left > 0) {
         uint64_t place = next_random(&reading->random) % reading->block_count;

@@ -1,7 +1,7 @@
 /* file.c - system calls on files, for tasks.
  *
- * Reads are tried first, of what is in memory only. What must wait is left to io_uring, or to a
- * thread where the backend cannot wait for files; then the operation or the call stands on the
+ * Reads are tried first, of what is in memory only, except in company on io_uring. What must wait is
+ * left to io_uring, or to a thread where the backend cannot wait for files; then the operation or the call stands on the
  * suspended task's stack. All other calls are the backend's where it takes them (io_uring), and
  * else always go to a thread.
  */
@@ -25,11 +25,21 @@ static int run_transfer(void *arg)
     return 0;
 }
 
+/* Where the calls of all tasks go to the kernel as one, a call that is made at once is worth it only
+ * for who is alone; in company it would be one system call more, and the others would wait. */
+static bool joins_batch(const struct coil_loop *loop)
+{
+    struct coil__backend *backend = loop->backend;
+
+    return backend->class->batches_calls &&
+           (loop->current || loop->ready.head || backend->class->has_work(backend));
+}
+
 ssize_t coil__file_transfer(struct coil_task *self, struct coil_op *op, const char *what)
 {
     bool is_read = op->kind_ == COIL__OP_READ || op->kind_ == COIL__OP_READV;
     struct transfer transfer = {.op = op};
-    ssize_t rc = is_read ? coil__os_read_cached(op) : -EAGAIN;
+    ssize_t rc = is_read && !joins_batch(self->loop) ? coil__os_read_cached(op) : -EAGAIN;
 
     if (rc != -EAGAIN) {
         coil__spend(self);

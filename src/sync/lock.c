@@ -27,7 +27,7 @@ void coil__lock_retake(struct coil_lock *lock, struct coil_task *self)
 }
 
 /* The lock is not free, or not known to be this loop's. */
-static int acquire_slowly(struct coil_lock *lock, struct coil_task *self)
+static __attribute__((noinline)) int acquire_slowly(struct coil_lock *lock, struct coil_task *self)
 {
     int rc = coil__waitlist_check(lock->loop_);
 
@@ -82,7 +82,12 @@ int coil_lock_try_acquire(struct coil_lock *lock)
     return 0;
 }
 
-static int release_slowly(struct coil_lock *lock)
+static bool has_waiters(const struct coil_lock *lock)
+{
+    return lock->waiters_.next && lock->waiters_.next != &lock->waiters_;
+}
+
+static __attribute__((noinline)) int release_slowly(struct coil_lock *lock)
 {
     int rc = coil__waitlist_check(lock->loop_);
 
@@ -92,7 +97,7 @@ static int release_slowly(struct coil_lock *lock)
     if (!lock->is_locked_) {
         return -COIL_EINVALIDSTATE;
     }
-    if (coil__list_is_linked(&lock->waiters_) && !coil__list_is_empty(&lock->waiters_)) {
+    if (has_waiters(lock)) {
         take(lock, coil__waitlist_first(&lock->waiters_));
         coil__waitlist_wake_first(&lock->waiters_, 0);
     } else {
@@ -107,7 +112,7 @@ int coil_lock_release(struct coil_lock *lock)
         return -EINVAL;
     }
     if (COIL__UNLIKELY(!lock->is_locked_ || lock->loop_ != coil__thread.loop ||
-                       lock->waiters_.next != &lock->waiters_)) {
+                       has_waiters(lock))) {
         return release_slowly(lock);
     }
     lock->is_locked_ = false;
