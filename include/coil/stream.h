@@ -97,6 +97,11 @@ COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_read(struct coil_stream *stream, v
  * from callbacks and in cancelled tasks. */
 COIL_EXPORT ssize_t coil_stream_try_read(struct coil_stream *stream, void *buf, size_t size);
 
+/* Waits until try_read has something to say: bytes, the end or an error. Takes no bytes and needs
+ * no memory of the caller's. 0; -COIL_ECONCURRENT, -COIL_ECLOSED. It may be early: then try_read
+ * says -EAGAIN, and one waits again. */
+COIL_EXPORT COIL_SUSPENDS int coil_stream_wait_readable(struct coil_stream *stream);
+
 /* Reads exactly size bytes. Returns size. -COIL_EINCOMPLETE when the end came first. ret_read (may
  * be NULL): how many bytes stand in buf, on failure too; those are taken from the stream. */
 COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_read_exactly(struct coil_stream *stream, void *buf,

@@ -1,9 +1,9 @@
 /* file.c - system calls on files, for tasks.
  *
- * Reads are tried first, of what is in memory only, except in company on io_uring. What must wait is
- * left to io_uring, or to a thread where the backend cannot wait for files; then the operation or the call stands on the
- * suspended task's stack. All other calls are the backend's where it takes them (io_uring), and
- * else always go to a thread.
+ * Reads are tried first, of what is in memory only, except in company on io_uring. What must wait
+ * is left to io_uring, or to a thread where the backend cannot wait for files; then the operation
+ * or the call stands on the suspended task's stack. All other calls are the backend's where it
+ * takes them (io_uring), and else always go to a thread.
  */
 #include "io/file.h"
 
@@ -25,8 +25,8 @@ static int run_transfer(void *arg)
     return 0;
 }
 
-/* Where the calls of all tasks go to the kernel as one, a call that is made at once is worth it only
- * for who is alone; in company it would be one system call more, and the others would wait. */
+/* Where the calls of all tasks go to the kernel as one, a call that is made at once is worth it
+ * only for who is alone; in company it is one system call more, and the others wait. */
 static bool joins_batch(const struct coil_loop *loop)
 {
     struct coil__backend *backend = loop->backend;

@@ -404,6 +404,20 @@ ssize_t coil_stream_read_line(struct coil_stream *handle, char *buf, size_t size
     return leave(stream, rc);
 }
 
+/* Has at least `min` bytes buffered, unless the end or an error comes first. */
+static ssize_t fill_up(struct coil_stream *stream, struct coil_task *self, size_t min)
+{
+    ssize_t rc = 1;
+
+    if (buffered(stream) >= min) {
+        coil__spend(self); /* before anything is lent: it may suspend */
+    }
+    while (rc > 0 && buffered(stream) < min) {
+        rc = fill(stream, self);
+    }
+    return rc >= 0 && stream->is_closing ? -COIL_ECLOSED : rc;
+}
+
 ssize_t coil_stream_peek(struct coil_stream *handle, size_t min, const char **ret_data)
 {
     struct coil_stream *stream;
@@ -416,21 +430,34 @@ ssize_t coil_stream_peek(struct coil_stream *handle, size_t min, const char **re
     if (min > stream->limit) {
         return leave(stream, -COIL_ELIMIT);
     }
-    min = min > 0 ? min : 1;
-    rc = 1;
-    if (buffered(stream) >= min) {
-        coil__spend(self); /* before anything is lent: it may suspend */
-    }
-    while (rc > 0 && buffered(stream) < min) {
-        rc = fill(stream, self);
-    }
-    if (rc >= 0 && stream->is_closing) {
-        rc = -COIL_ECLOSED; /* aborted meanwhile: the buffer goes with this call */
-    } else if (rc >= 0) {
+    rc = fill_up(stream, self, min > 0 ? min : 1);
+    if (rc >= 0) {
         rc = (ssize_t)buffered(stream);
         *ret_data = rc > 0 ? stream->in.data + stream->in.start : "";
     }
     return leave(stream, rc);
+}
+
+int coil_stream_wait_readable(struct coil_stream *handle)
+{
+    struct coil_stream *stream;
+    struct coil_task *self;
+    ssize_t rc = enter(handle, &stream, &self);
+
+    if (rc < 0) {
+        return (int)rc;
+    }
+    if (stream->transport) {
+        rc = fill_up(stream, self, 1); /* it may have something that nothing would tell of again */
+    } else if (buffered(stream) > 0 || stream->is_at_eof || stream->read_error < 0) {
+        coil__spend(self);
+    } else {
+        rc = coil__stream_wait_readable(stream, self);
+    }
+    if (rc < 0 && rc == stream->read_error) {
+        rc = 0; /* which the next read says */
+    }
+    return (int)leave(stream, rc < 0 ? rc : 0);
 }
 
 int coil_stream_consume(struct coil_stream *handle, size_t size)
@@ -473,10 +500,11 @@ int coil__stream_wait_readable(struct coil_stream *stream, struct coil_task *sel
 {
     struct coil__backend *backend = stream->loop->backend;
     struct coil_op op = {.kind_ = COIL__OP_POLL, .fd_ = stream->fd, .flags_ = POLLIN | POLLRDHUP};
-    ssize_t rc = backend->net->attempt(backend, &op);
+    ssize_t rc = stream->is_drained ? -EAGAIN : backend->net->attempt(backend, &op);
 
+    rc = rc == -EAGAIN ? wait_readable(stream, self) : rc;
     stream->is_drained = false; /* who receives by other means does not say */
-    return rc == -EAGAIN ? wait_readable(stream, self) : rc < 0 ? (int)rc : 0;
+    return rc < 0 ? (int)rc : 0;
 }
 
 size_t coil__stream_copy_buffered(const struct coil_stream *stream, char *buf, size_t size)

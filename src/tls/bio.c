@@ -39,6 +39,7 @@ static int bio_read(BIO *bio, char *buf, size_t size, size_t *ret_count)
     conn->is_over_budget = conn->budget == 0;
     count = conn->is_over_budget ? -EAGAIN : coil_stream_try_read(conn->lower, buf, size);
     if (count > 0) {
+        conn->is_bulk = (size_t)count > sizeof conn->in;
         conn->budget -= conn->budget < (size_t)count ? conn->budget : (size_t)count;
         *ret_count = (size_t)count;
         return 1;

@@ -182,18 +182,14 @@ static ssize_t tls_receive(struct coil_transport *transport, void *buf, size_t s
     return rc > 0 ? (ssize_t)count : after_read(conn, SSL_get_error(conn->ssl, rc));
 }
 
-/* Waits for bytes of the lower stream, and receives them. Small messages come straight into `in`.
- * When there was more than it holds, the next time all of it comes into the buffer that the lower
- * stream shares with others, and goes on from there at once (bio_read). */
+/* Waits for bytes of the lower stream. Small messages are received into `in` meanwhile; of a large
+ * one OpenSSL receives all, or the rest, itself (bio_read). */
 static ssize_t receive_lower(struct coil__tls_conn *conn)
 {
-    const char *data;
     ssize_t count;
 
     if (conn->is_bulk) {
-        count = coil_stream_peek(conn->lower, 1, &data);
-        conn->is_bulk = count > (ssize_t)sizeof conn->in;
-        return count;
+        return coil_stream_wait_readable(conn->lower);
     }
     count = coil_stream_read(conn->lower, conn->in, sizeof conn->in);
     conn->is_bulk = count == (ssize_t)sizeof conn->in;

@@ -1,0 +1,76 @@
+/* Streams: waiting for bytes without taking them. */
+#include "harness.h"
+#include "in_task.h"
+#include "pair.h"
+
+static int wait(void *stream)
+{
+    return coil_stream_wait_readable(stream);
+}
+
+TASK_TEST(wait_readable_takes_nothing)
+{
+    char buf[16];
+    int peer;
+    struct coil_stream *stream = open_half(NULL, &peer);
+
+    for (int i = 0; i < 3; i++) {
+        struct coil_task *task = coil_create_task(wait, stream);
+
+        CHECK_OK(coil_sleep(COIL_MSEC));
+        CHECK_ERR(coil_stream_try_read(stream, buf, 1), -COIL_ECONCURRENT);
+        send_text(peer, "abc");
+        CHECK_OK(coil_await(task));
+        CHECK_INT(coil_stream_try_read(stream, buf, 2), ==, 2);
+        CHECK_OK(coil_stream_wait_readable(stream)); /* in the socket */
+        CHECK_INT(coil_stream_read(stream, buf, sizeof buf), ==, 1);
+        CHECK_MEM(buf, "c", 1);
+    }
+    send_text(peer, "x\ny");
+    CHECK_INT(coil_stream_read_line(stream, buf, sizeof buf), ==, 2);
+    CHECK_OK(coil_stream_wait_readable(stream)); /* in the stream */
+    CHECK_INT(coil_stream_try_read(stream, buf, sizeof buf), ==, 1);
+    CHECK_OK(coil_close(peer));
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(coil_stream_wait_readable(stream));
+        CHECK_INT(coil_stream_try_read(stream, buf, sizeof buf), ==, 0);
+    }
+    CHECK_OK(coil_stream_close(stream));
+    CHECK_ERR(coil_stream_wait_readable(stream), -COIL_ECLOSED);
+    CHECK_ERR(coil_stream_wait_readable(NULL), -EINVAL);
+    return 0;
+}
+
+TASK_TEST(wait_readable_tells_of_a_reset_by_the_next_read)
+{
+    char byte;
+    int peer;
+    struct coil_stream *stream = open_half(NULL, &peer);
+    struct coil_task *task = coil_create_task(wait, stream);
+
+    CHECK_INT(coil_stream_write(stream, "unread", 6), ==, 6);
+    CHECK_OK(coil_sleep(COIL_MSEC));
+    CHECK_OK(coil_close(peer)); /* with something that nobody has read: a reset */
+    CHECK_OK(coil_await(task));
+    CHECK_ERR(coil_stream_try_read(stream, &byte, 1), -ECONNRESET);
+    CHECK_OK(coil_stream_wait_readable(stream));
+    coil_stream_abort(stream);
+    return 0;
+}
+
+TASK_TEST(wait_readable_cancelled_and_closed)
+{
+    int peer;
+    struct coil_stream *stream = open_half(NULL, &peer);
+    struct coil_task *task = coil_create_task(wait, stream);
+
+    CHECK_OK(coil_sleep(COIL_MSEC));
+    CHECK_OK(coil_cancel(task));
+    CHECK_ERR(coil_await(task), -ECANCELED);
+    task = coil_create_task(wait, stream);
+    CHECK_OK(coil_sleep(COIL_MSEC));
+    coil_stream_abort(stream);
+    CHECK_ERR(coil_await(task), -COIL_ECLOSED);
+    CHECK_OK(coil_close(peer));
+    return 0;
+}
