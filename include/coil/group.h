@@ -59,8 +59,8 @@ COIL_EXPORT int coil_group_create_task(struct coil_group *group,
                                        void *arg, struct coil_task **ret_task);
 
 /* Gives a task of the caller's to the group. Consumes the handle. -COIL_ESTALE, -ENOMEM (NULL),
- * -COIL_ECLOSED (and then the task is cancelled and detached), -EDEADLK (the group's own body; not
- * consumed). */
+ * -COIL_ECLOSED (and then the task is cancelled and detached). Not consumed: -EDEADLK (the group's
+ * own body), -EINVAL (group NULL), -COIL_EWRONGTHREAD. */
 COIL_EXPORT int coil_group_adopt(struct coil_group *group, struct coil_task *task);
 
 /* Starts fn(arg) in the group and waits until it calls coil_task_ready(value): returns that value
