@@ -31,13 +31,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clocks.h"
+
 #define EVENTS 1024
 #define SCRATCH_SIZE ((size_t)256 * 1024)
 #define PATTERN_SLACK ((size_t)4096)
 #define OPEN_WAVE 64
 #define SUB_BITS 6
 #define BUCKETS ((64 - SUB_BITS + 1) << SUB_BITS)
-#define NSEC_PER_SEC INT64_C(1000000000)
 #define STALL_NS (10 * NSEC_PER_SEC)
 
 struct conn {
@@ -78,26 +79,7 @@ static __attribute__((noreturn)) void die(const char *what, int error)
     exit(1);
 }
 
-static inline int64_t now_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
-}
-
 /* ---- the server seen from outside ------------------------------------------------------------ */
-
-static int64_t cpu_ns(pid_t pid)
-{
-    struct timespec ts;
-    clockid_t clock;
-
-    if (pid == 0 || clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &ts)) {
-        return -1;
-    }
-    return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
-}
 
 static struct memory memory_of(pid_t pid)
 {

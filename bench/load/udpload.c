@@ -24,10 +24,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clocks.h"
+
 #define MAX_SOCKETS 256
 #define MAX_SIZE 1400
 #define BATCH 64
-#define NSEC_PER_SEC INT64_C(1000000000)
 #define LOSS_NS (NSEC_PER_SEC / 10)
 #define STALL_NS (10 * NSEC_PER_SEC)
 
@@ -57,25 +58,6 @@ static __attribute__((noreturn)) void die(const char *what, int error)
 {
     fprintf(stderr, "udpload: %s%s%s\n", what, error ? ": " : "", error ? strerror(error) : "");
     exit(1);
-}
-
-static int64_t now_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
-}
-
-static int64_t cpu_ns(pid_t pid)
-{
-    struct timespec ts;
-    clockid_t clock;
-
-    if (pid == 0 || clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &ts)) {
-        return -1;
-    }
-    return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
 /* ---- datagrams ------------------------------------------------------------------------------- */

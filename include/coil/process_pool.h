@@ -21,8 +21,9 @@
  * that another thread of the program held at that time stays locked for ever. A program with
  * threads therefore starts the pool before it starts those. Of the program's descriptors a worker
  * has 0, 1 and 2. Should fn fork a child and the worker die before that, its death is noticed only
- * when the child ends as well: the child has the connection too. Signals are at their defaults in it, but those of crashes (SIGSEGV, SIGABRT...)
- * keep their handlers, and SIGINT is ignored: what a Ctrl-C means is decided here.
+ * when the child ends as well: the child has the connection too. Signals are at their defaults in
+ * it, but those of crashes (SIGSEGV, SIGABRT...) keep their handlers, and SIGINT is ignored: what a
+ * Ctrl-C means is decided here.
  *
  * Not under the simulated backend. asyncio's counterpart: run_in_executor with a
  * ProcessPoolExecutor (and the context "forkserver").

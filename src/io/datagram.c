@@ -7,7 +7,7 @@
  * has no operation. What is waited for stands in `waits`, so that a close can ask it to end.
  *
  * A full unix socket that one is not connected to gives no sign when it has room again (poll looks
- * at the sender's own side only): senders look again each FULL_PAUSE.
+ * at the sender's own side only): senders look again each COIL__BLIND_PAUSE.
  */
 #include "io/datagram.h"
 
@@ -20,8 +20,6 @@
 #include <poll.h>
 
 enum { ALIGN = COIL__HANDLE_ALIGN };
-
-#define FULL_PAUSE (1 * COIL_MSEC)
 
 struct coil__datagram_block {
     struct coil__datagram_block *next;
@@ -106,33 +104,23 @@ static void shut(struct coil_datagram *datagram)
     COIL__LIST_FOREACH(&datagram->waits, link) {
         struct op_wait *wait = COIL__CONTAINER(link, struct op_wait, link);
 
-        if (wait->op->loop_) {
-            coil__op_request_cancel(wait->op);
-        }
+        coil__op_interrupt(wait->op);
     }
     leave(datagram);
 }
 
 int coil__datagram_find(const struct coil_datagram *handle, struct coil_datagram **ret_datagram)
 {
-    struct coil_datagram *datagram;
-    void *object;
+    struct coil_datagram *datagram = NULL;
+    void *object = NULL;
+    int rc = coil__object_find(handle, &object);
 
-    if (!handle) {
-        return -EINVAL;
+    if (rc == 0) {
+        datagram = object;
+        rc = coil__object_check(handle, datagram->loop, datagram->is_closing, datagram->generation);
     }
-    if (!coil__thread.loop) {
-        return coil__no_task();
-    }
-    if (!coil__handle_open(handle, coil__thread.loop->mark, &object)) {
-        return -COIL_EWRONGTHREAD; /* another loop's: its memory may be gone */
-    }
-    datagram = object;
-    if (datagram->loop != coil__thread.loop) {
-        return datagram->loop ? -COIL_EWRONGTHREAD : -COIL_ECLOSED;
-    }
-    if (datagram->is_closing || !coil__handle_is_of(handle, datagram->generation)) {
-        return -COIL_ECLOSED;
+    if (COIL__UNLIKELY(rc < 0)) {
+        return coil__object_refuse(rc, "a datagram endpoint", "coil_datagram_close");
     }
     *ret_datagram = datagram;
     return 0;
@@ -300,7 +288,7 @@ void coil_datagram_close(struct coil_datagram *handle)
 {
     struct coil_datagram *datagram = NULL;
 
-    if (coil__datagram_find(handle, &datagram) == 0) {
+    if (handle && coil__datagram_find(handle, &datagram) == 0) {
         shut(datagram);
     }
 }
@@ -346,7 +334,7 @@ static int wait_for_room(struct coil_datagram *datagram, struct coil_task *self,
     if (datagram->family != AF_UNIX || !msg->msg_name) {
         return wait_ready(datagram, self, POLLOUT, "send of a datagram");
     }
-    rc = coil_sleep(FULL_PAUSE); /* nothing tells: see above */
+    rc = coil_sleep(COIL__BLIND_PAUSE); /* nothing tells: see above */
     return rc == 0 && datagram->is_closing ? -COIL_ECLOSED : rc;
 }
 

@@ -11,9 +11,6 @@
 #include <errno.h>
 #include <limits.h>
 
-/* Between two looks at a full unix socket that gives no sign. */
-#define FULL_PAUSE (1 * COIL_MSEC)
-
 static ssize_t wait_for(struct coil_op *op, const char *what)
 {
     struct coil_task *self;
@@ -50,7 +47,7 @@ static ssize_t send_blindly(struct coil_task *self, struct coil_op *op)
     ssize_t rc;
 
     do {
-        rc = coil_sleep(FULL_PAUSE);
+        rc = coil_sleep(COIL__BLIND_PAUSE);
         rc = rc < 0 ? rc : self->loop->backend->net->attempt(self->loop->backend, op);
     } while (rc == -EAGAIN);
     return rc;

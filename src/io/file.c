@@ -101,6 +101,36 @@ ssize_t coil__file_call(struct coil_task *self, const struct coil__file_call *ca
     return is_backends ? call_by_backend(self, call, what) : call_in_thread(self, call, what);
 }
 
+/* --- parts of a file --- */
+
+int coil__file_part_begin(struct coil__file_part *part, int fd, int64_t *offset, size_t count)
+{
+    int64_t start = offset ? *offset : coil__os_tell(fd);
+
+    if (start < 0) {
+        return offset ? -EINVAL : (int)start;
+    }
+    *part = (struct coil__file_part){.fd = fd,
+                                     .start = start,
+                                     .offset = start,
+                                     .left = count < SSIZE_MAX ? count : SSIZE_MAX,
+                                     .caller = offset};
+    return 0;
+}
+
+ssize_t coil__file_part_end(struct coil__file_part *part, ssize_t rc)
+{
+    if (part->offset == part->start) {
+        return rc < 0 ? rc : 0;
+    }
+    if (part->caller) {
+        *part->caller = part->offset;
+    } else {
+        coil__os_seek(part->fd, part->offset);
+    }
+    return (ssize_t)(part->offset - part->start);
+}
+
 /* --- the calls --- */
 
 static ssize_t move(int kind, int fd, const void *buf, size_t size, int64_t offset,

@@ -13,4 +13,24 @@ ssize_t coil__file_transfer(struct coil_task *self, struct coil_op *op, const ch
 ssize_t coil__file_call(struct coil_task *self, const struct coil__file_call *call,
                         const char *what);
 
+/* A stretch of a file that is being sent or filled. */
+struct coil__file_part {
+    int fd;
+    int64_t start;   /* where the caller said */
+    int64_t offset;  /* of the next byte */
+    size_t left;     /* at most so many more */
+    int64_t *caller; /* its offset; NULL: the descriptor's position is moved */
+};
+
+/* 0; -EINVAL: *offset is negative; or why the descriptor has no position. */
+int coil__file_part_begin(struct coil__file_part *part, int fd, int64_t *offset, size_t count);
+/* Tells the caller how far it went. Returns the count, or rc when that is 0. */
+ssize_t coil__file_part_end(struct coil__file_part *part, ssize_t rc);
+
+static inline void coil__file_part_advance(struct coil__file_part *part, ssize_t count)
+{
+    part->offset += count;
+    part->left -= (size_t)count;
+}
+
 #endif

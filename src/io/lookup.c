@@ -67,12 +67,12 @@ int coil__lookup_start(struct coil_loop *loop, struct coil__lookup *lookup)
 
 void coil__lookup_report_if_slow(struct coil_loop *loop, int64_t began)
 {
-    struct coil_report report = {
-        .message = "a look-up of a host name took longer than 100 ms",
-        .task_name = coil_task_name(coil_current_task()),
-    };
-
     if (loop->debug && coil_loop_now(loop) - began >= SLOW_LOOKUP) {
+        struct coil_report report = {
+            .message = "a look-up of a host name took longer than 100 ms",
+            .task_name = coil_task_name(coil_current_task()),
+        };
+
         coil__loop_report(loop, &report);
     }
 }

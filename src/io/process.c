@@ -57,24 +57,16 @@ void coil__process_close_end(struct coil_process *process, int end)
 
 int coil__process_find(const struct coil_process *handle, struct coil_process **ret_process)
 {
-    struct coil_process *process;
-    void *object;
+    struct coil_process *process = NULL;
+    void *object = NULL;
+    int rc = coil__object_find(handle, &object);
 
-    if (!handle) {
-        return -EINVAL;
+    if (rc == 0) {
+        process = object;
+        rc = coil__object_check(handle, process->loop, process->is_closing, process->generation);
     }
-    if (!coil__thread.loop) {
-        return coil__no_task();
-    }
-    if (!coil__handle_open(handle, coil__thread.loop->mark, &object)) {
-        return -COIL_EWRONGTHREAD; /* another loop's: its memory may be gone */
-    }
-    process = object;
-    if (process->loop != coil__thread.loop) {
-        return process->loop ? -COIL_EWRONGTHREAD : -COIL_ECLOSED;
-    }
-    if (process->is_closing || !coil__handle_is_of(handle, process->generation)) {
-        return -COIL_ECLOSED;
+    if (COIL__UNLIKELY(rc < 0)) {
+        return coil__object_refuse(rc, "a process", "coil_process_close");
     }
     *ret_process = process;
     return 0;

@@ -311,9 +311,7 @@ static void report_death(struct coil_loop *loop, int status)
     snprintf(text, sizeof text, "a worker process %s %d",
              was_killed ? "was killed by signal" : "has ended by itself, with status",
              was_killed ? status - COIL_PROCESS_KILLED : status);
-    if (loop->debug) {
-        coil__loop_report(loop, &report);
-    }
+    coil__loop_report(loop, &report);
 }
 
 static ssize_t run(struct coil_task *self, struct coil__process_pool *pool, const struct job *job,
@@ -340,7 +338,9 @@ static ssize_t run(struct coil_task *self, struct coil__process_pool *pool, cons
     if (rc != -EPIPE) {
         return rc;
     }
-    report_death(pool->loop, status);
+    if (pool->loop->debug) {
+        report_death(pool->loop, status);
+    }
     if (ret_status) {
         *ret_status = status;
     }

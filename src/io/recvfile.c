@@ -21,59 +21,34 @@
 /* The pipe holds no more than one buffer does. */
 enum { PIECE = 64 * 1024 };
 
-/* What is still to be written, and where. */
+/* Where the bytes go. */
 struct sink {
-    int fd;
-    int64_t start;  /* where the caller said */
-    int64_t offset; /* of the next byte */
-    size_t left;    /* at most so many more */
-    char *buf;      /* PIECE bytes; NULL once the stream has it */
+    struct coil__file_part part;
+    char *buf; /* PIECE bytes; NULL once the stream has it */
 };
 
-static int begin(struct sink *sink, int fd, const int64_t *offset, size_t count)
+static int begin(struct sink *sink, int fd, int64_t *offset, size_t count)
 {
-    int rc = coil__os_check_target(fd);
-    int64_t start = rc < 0 ? rc : coil__os_tell(fd);
+    int64_t rc = coil__os_check_target(fd);
 
-    if (start < 0) {
-        return (int)start;
+    rc = rc < 0 ? rc : coil__os_tell(fd); /* also with an offset: it must have positions */
+    rc = rc < 0 ? rc : coil__file_part_begin(&sink->part, fd, offset, count);
+    if (rc < 0) {
+        return (int)rc;
     }
-    start = offset ? *offset : start;
-    if (start < 0) {
-        return -EINVAL;
-    }
-    *sink = (struct sink){.fd = fd,
-                          .start = start,
-                          .offset = start,
-                          .left = count < SSIZE_MAX ? count : SSIZE_MAX,
-                          .buf = coil__malloc(PIECE)};
+    sink->buf = coil__malloc(PIECE);
     return sink->buf ? 0 : -ENOMEM;
 }
 
-/* Tells the caller how far it went. Returns the count, or rc when that is 0. */
-static ssize_t finish(struct sink *sink, int64_t *offset, ssize_t rc)
+static ssize_t finish(struct sink *sink, ssize_t rc)
 {
     coil__free(sink->buf);
-    if (sink->offset == sink->start) {
-        return rc < 0 ? rc : 0;
-    }
-    if (offset) {
-        *offset = sink->offset;
-    } else {
-        coil__os_seek(sink->fd, sink->offset);
-    }
-    return (ssize_t)(sink->offset - sink->start);
-}
-
-static void advance(struct sink *sink, size_t count)
-{
-    sink->offset += (int64_t)count;
-    sink->left -= count;
+    return coil__file_part_end(&sink->part, rc);
 }
 
 static size_t piece_of(const struct sink *sink)
 {
-    return sink->left < PIECE ? sink->left : PIECE;
+    return sink->part.left < PIECE ? sink->part.left : PIECE;
 }
 
 /* --- by a buffer --- */
@@ -87,16 +62,16 @@ static size_t write_piece(struct coil_task *self, struct sink *sink, size_t size
     *ret_rc = 0;
     while (done < size && *ret_rc == 0) {
         struct coil_op op = {.kind_ = COIL__OP_WRITE,
-                             .fd_ = sink->fd,
+                             .fd_ = sink->part.fd,
                              .buf_ = sink->buf + done,
                              .size_ = size - done,
-                             .offset_ = sink->offset};
+                             .offset_ = sink->part.offset};
         ssize_t rc = self->cancel ? coil__cancel_error(self)
                                   : coil__file_transfer(self, &op, "stream recvfile");
 
         if (rc > 0) {
             done += (size_t)rc;
-            advance(sink, (size_t)rc);
+            coil__file_part_advance(&sink->part, rc);
         } else {
             *ret_rc = rc < 0 ? (int)rc : -EIO;
         }
@@ -109,7 +84,7 @@ static int write_buffered(struct coil_task *self, struct sink *sink, struct coil
 {
     int rc = 0;
 
-    while (sink->left > 0 && rc == 0) {
+    while (sink->part.left > 0 && rc == 0) {
         size_t size = coil__stream_copy_buffered(stream, sink->buf, piece_of(sink));
 
         if (size == 0) {
@@ -133,7 +108,7 @@ static int copy(struct coil_task *self, struct sink *sink, struct coil_stream *s
 {
     int rc = 0;
 
-    while (sink->left > 0 && rc == 0) {
+    while (sink->part.left > 0 && rc == 0) {
         ssize_t size = coil__stream_read_some(stream, self, sink->buf, piece_of(sink));
 
         if (size <= 0) {
@@ -159,14 +134,14 @@ struct pull_job {
 static int empty_pipe(struct pull_job *job)
 {
     while (job->in_pipe > 0) {
-        ssize_t rc =
-            coil__os_splice_out(job->pipe[0], job->sink->fd, job->sink->offset, job->in_pipe);
+        ssize_t rc = coil__os_splice_out(job->pipe[0], job->sink->part.fd, job->sink->part.offset,
+                                         job->in_pipe);
 
         if (rc <= 0) {
             return rc < 0 ? (int)rc : -EIO;
         }
         job->in_pipe -= (size_t)rc;
-        advance(job->sink, (size_t)rc);
+        coil__file_part_advance(&job->sink->part, rc);
     }
     return 0;
 }
@@ -177,7 +152,7 @@ static int run_pull(void *arg)
     struct pull_job *job = arg;
     int rc = 0;
 
-    while (rc == 0 && job->sink->left > 0) {
+    while (rc == 0 && job->sink->part.left > 0) {
         ssize_t count = job->stop
                             ? -ECANCELED
                             : coil__os_splice_in(job->from, job->pipe[1], piece_of(job->sink));
@@ -266,7 +241,7 @@ static int receive(struct coil_task *self, struct sink *sink, struct coil_stream
 {
     int rc = write_buffered(self, sink, stream);
 
-    if (rc < 0 || sink->left == 0) {
+    if (rc < 0 || sink->part.left == 0) {
         return rc;
     }
     if (stream->is_at_eof || stream->read_error < 0) {
@@ -289,7 +264,7 @@ ssize_t coil_stream_recvfile(struct coil_stream *handle, int out_fd, int64_t *of
     }
     rc = begin(&sink, out_fd, offset, count);
     if (rc == 0) {
-        rc = finish(&sink, offset, receive(self, &sink, stream));
+        rc = finish(&sink, receive(self, &sink, stream));
         coil__spend(self);
     }
     return coil__stream_end_read(stream, rc);

@@ -17,54 +17,10 @@
 
 enum { PIECE = 64 * 1024, PUSH_PIECE = 256 * 1024 };
 
-/* What of the file is still to be sent, and who is told in the end. */
-struct part {
-    int fd;
-    int64_t start;   /* where the caller said */
-    int64_t offset;  /* of the next byte */
-    size_t left;     /* at most so many more */
-    int64_t *caller; /* its offset; NULL: the descriptor's position is moved */
-};
-
-static int begin(struct part *part, int fd, int64_t *offset, size_t count)
-{
-    int64_t start = offset ? *offset : coil__os_tell(fd);
-
-    if (start < 0) {
-        return offset ? -EINVAL : (int)start;
-    }
-    *part = (struct part){.fd = fd,
-                          .start = start,
-                          .offset = start,
-                          .left = count < SSIZE_MAX ? count : SSIZE_MAX,
-                          .caller = offset};
-    return 0;
-}
-
-/* Tells the caller how far it went. Returns the count, or rc when that is 0. */
-static ssize_t finish(struct part *part, ssize_t rc)
-{
-    if (part->offset == part->start) {
-        return rc < 0 ? rc : 0;
-    }
-    if (part->caller) {
-        *part->caller = part->offset;
-    } else {
-        coil__os_seek(part->fd, part->offset);
-    }
-    return (ssize_t)(part->offset - part->start);
-}
-
-static void advance(struct part *part, ssize_t count)
-{
-    part->offset += count;
-    part->left -= (size_t)count;
-}
-
 /* --- by the system's call --- */
 
 struct push_job {
-    struct part *part;
+    struct coil__file_part *part;
     int out_fd;
     atomic_bool stop;
 };
@@ -72,7 +28,7 @@ struct push_job {
 static int run_push(void *arg)
 {
     struct push_job *job = arg;
-    struct part *part = job->part;
+    struct coil__file_part *part = job->part;
 
     while (part->left > 0) {
         size_t size = part->left < PUSH_PIECE ? part->left : PUSH_PIECE;
@@ -83,15 +39,15 @@ static int run_push(void *arg)
         if (rc <= 0) {
             return (int)rc;
         }
-        advance(part, rc);
+        coil__file_part_advance(part, rc);
     }
     return 0;
 }
 
 /* Sends what there is room for. 0: all, or the file is at its end; -EAGAIN: there is no more room;
  * -EINVAL: perhaps the other way can do it. place: shows meanwhile how to end it early. */
-static int push(struct coil_task *self, struct part *part, int out_fd, atomic_bool **place,
-                const char *what)
+static int push(struct coil_task *self, struct coil__file_part *part, int out_fd,
+                atomic_bool **place, const char *what)
 {
     struct push_job job = {.part = part, .out_fd = out_fd};
     int rc;
@@ -108,7 +64,7 @@ static int push(struct coil_task *self, struct part *part, int out_fd, atomic_bo
 
 /* --- by reading and writing --- */
 
-static ssize_t read_piece(struct coil_task *self, const struct part *part, char *buf)
+static ssize_t read_piece(struct coil_task *self, const struct coil__file_part *part, char *buf)
 {
     struct coil_op op = {.kind_ = COIL__OP_READ,
                          .fd_ = part->fd,
@@ -139,8 +95,8 @@ static ssize_t write_piece(int fd, const char *buf, size_t size)
 }
 
 /* To the stream, whose turn to write this task has, or with NULL to out_fd. */
-static ssize_t copy(struct coil_task *self, struct part *part, struct coil_stream *stream,
-                    int out_fd)
+static ssize_t copy(struct coil_task *self, struct coil__file_part *part,
+                    struct coil_stream *stream, int out_fd)
 {
     char *buf = coil__malloc(PIECE);
     ssize_t rc = 1;
@@ -155,7 +111,7 @@ static ssize_t copy(struct coil_task *self, struct part *part, struct coil_strea
                         : write_piece(out_fd, buf, (size_t)rc);
         }
         if (rc > 0) {
-            advance(part, rc);
+            coil__file_part_advance(part, rc);
         }
     }
     coil__free(buf);
@@ -164,7 +120,7 @@ static ssize_t copy(struct coil_task *self, struct part *part, struct coil_strea
 
 /* --- to a descriptor --- */
 
-static ssize_t send_to_fd(struct coil_task *self, struct part *part, int out_fd)
+static ssize_t send_to_fd(struct coil_task *self, struct coil__file_part *part, int out_fd)
 {
     atomic_bool *stop;
     ssize_t rc = -EINVAL;
@@ -183,16 +139,17 @@ static ssize_t send_to_fd(struct coil_task *self, struct part *part, int out_fd)
 ssize_t coil_sendfile(int out_fd, int in_fd, int64_t *offset, size_t count)
 {
     struct coil_task *self;
-    struct part part;
+    struct coil__file_part part;
     int rc = coil__begin(&self);
 
-    rc = rc < 0 ? rc : begin(&part, in_fd, offset, count);
-    return rc < 0 ? rc : finish(&part, send_to_fd(self, &part, out_fd));
+    rc = rc < 0 ? rc : coil__file_part_begin(&part, in_fd, offset, count);
+    return rc < 0 ? rc : coil__file_part_end(&part, send_to_fd(self, &part, out_fd));
 }
 
 /* --- to a stream --- */
 
-static ssize_t push_to_stream(struct coil_task *self, struct part *part, struct coil_stream *stream)
+static ssize_t push_to_stream(struct coil_task *self, struct coil__file_part *part,
+                              struct coil_stream *stream)
 {
     struct coil_op op;
     ssize_t rc = coil__stream_wait_queued(stream, self, 0);
@@ -210,7 +167,8 @@ static ssize_t push_to_stream(struct coil_task *self, struct part *part, struct 
     return rc;
 }
 
-static ssize_t send_to_stream(struct coil_task *self, struct part *part, struct coil_stream *stream)
+static ssize_t send_to_stream(struct coil_task *self, struct coil__file_part *part,
+                              struct coil_stream *stream)
 {
     ssize_t rc = -EINVAL;
 
@@ -230,19 +188,19 @@ ssize_t coil_stream_sendfile(struct coil_stream *handle, int in_fd, int64_t *off
 {
     struct coil_stream *stream;
     struct coil_task *self;
-    struct part part;
+    struct coil__file_part part;
     ssize_t rc = coil__stream_enter(handle, &stream, &self);
 
     if (rc < 0) {
         return rc;
     }
-    rc = begin(&part, in_fd, offset, count);
+    rc = coil__file_part_begin(&part, in_fd, offset, count);
     if (rc == 0) {
-        rc = stream->has_eof_queued ? -COIL_ECLOSED : coil__stream_state_error(stream);
+        rc = coil__stream_writable(stream);
     }
     rc = rc < 0 ? rc : coil__stream_take_turn(stream, self);
     if (rc == 0) {
-        rc = finish(&part, send_to_stream(self, &part, stream));
+        rc = coil__file_part_end(&part, send_to_stream(self, &part, stream));
         coil__stream_give_turn(stream);
     }
     coil__stream_leave(stream);

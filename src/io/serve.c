@@ -420,8 +420,14 @@ int coil_serve_forever(struct coil_server *server)
 static int end(struct coil_server *server, int64_t grace_ns, bool aborts)
 {
     struct coil_scope scope = {0};
-    int rc;
+    int rc = server ? check_wait(server) : 0;
 
+    if (!server || rc < 0) {
+        return rc;
+    }
+    if (server->is_closing) {
+        return -COIL_ECLOSED;
+    }
     server->is_closing = true;
     coil_server_stop(server);
     coil_scope_open_timeout(&scope, grace_ns);
@@ -442,21 +448,11 @@ static int end(struct coil_server *server, int64_t grace_ns, bool aborts)
 
 int coil_server_close(struct coil_server *server)
 {
-    int rc = server ? check_wait(server) : 0;
-
-    if (!server || rc < 0 || server->is_closing) {
-        return !server || rc < 0 ? rc : -COIL_ECLOSED;
-    }
     return end(server, COIL_NEVER, false);
 }
 
 int coil_server_shutdown(struct coil_server *server, int64_t grace_ns)
 {
-    int rc = server ? check_wait(server) : 0;
-
-    if (!server || rc < 0 || server->is_closing) {
-        return !server || rc < 0 ? rc : -COIL_ECLOSED;
-    }
     return end(server, grace_ns, true);
 }
 

@@ -300,39 +300,19 @@ int coil_open_connection(const char *host, uint16_t port, const struct coil_stre
     return fd < 0 ? fd : coil__stream_open_socket(fd, options, ret_stream);
 }
 
-static __attribute__((cold, noinline)) int refuse(int rc)
-{
-    const char *why = "a stream of another loop was used: use it in its own one, while that runs";
-
-    if (rc == -EINVAL) {
-        why = "a stream is NULL: look at what the call that opens it returns";
-    } else if (rc == -COIL_ECLOSED) {
-        why = "a stream was used that is closed: its handle is gone with coil_stream_close, "
-              "coil_stream_abort or coil_stream_detach";
-    }
-    return coil__misuse_told(rc, why);
-}
-
 int coil__stream_find(struct coil_stream *handle, struct coil_stream **ret_stream)
 {
-    struct coil_stream *stream;
-    void *object;
+    struct coil_stream *stream = NULL;
+    void *object = NULL;
+    int rc = coil__object_find(handle, &object);
 
-    if (!handle) {
-        return refuse(-EINVAL);
+    if (COIL__LIKELY(rc == 0)) {
+        stream = object;
+        rc = coil__object_check(handle, stream->loop, stream->is_closing, stream->generation);
     }
-    if (!coil__thread.loop) {
-        return coil__no_task();
-    }
-    if (!coil__handle_open(handle, coil__thread.loop->mark, &object)) {
-        return refuse(-COIL_EWRONGTHREAD); /* another loop's: its memory may be gone */
-    }
-    stream = object;
-    if (stream->loop != coil__thread.loop) {
-        return refuse(stream->loop ? -COIL_EWRONGTHREAD : -COIL_ECLOSED);
-    }
-    if (stream->is_closing || !coil__handle_is_of(handle, stream->generation)) {
-        return refuse(-COIL_ECLOSED);
+    if (COIL__UNLIKELY(rc < 0)) {
+        return coil__object_refuse(rc, "a stream",
+                                   "coil_stream_close, coil_stream_abort or coil_stream_detach");
     }
     *ret_stream = stream;
     return 0;
@@ -397,13 +377,6 @@ ssize_t coil__stream_op_wait(struct coil_stream *stream, struct coil_task *self,
     return rc;
 }
 
-static void interrupt_op(struct coil_op *op)
-{
-    if (op && op->loop_) {
-        coil__op_request_cancel(op);
-    }
-}
-
 /* From here on nobody can enter; those inside give up. */
 static void shut(struct coil_stream *stream)
 {
@@ -413,8 +386,8 @@ static void shut(struct coil_stream *stream)
         stream->transport->class_->abort(stream->transport);
     }
     coil__list_remove(&stream->flusher.link);
-    interrupt_op(stream->read_op);
-    interrupt_op(stream->write_op);
+    coil__op_interrupt(stream->read_op);
+    coil__op_interrupt(stream->write_op);
     if (stream->push_stop) {
         *stream->push_stop = true;
     }

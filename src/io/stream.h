@@ -167,7 +167,7 @@ ssize_t coil__stream_read_some(struct coil_stream *stream, struct coil_task *sel
 /* Waits until the socket has something: 0, or why there will be nothing. */
 int coil__stream_wait_readable(struct coil_stream *stream, struct coil_task *self);
 /* Copies buffered bytes, which stay; and takes them. */
-size_t coil__stream_copy_buffered(const struct coil_stream *stream, char *buf, size_t size);
+size_t coil__stream_copy_buffered(const struct coil_stream *stream, void *buf, size_t size);
 void coil__stream_take(struct coil_stream *stream, size_t size);
 /* Bytes that were received come back, to be read next: data[start, end), of `capacity` bytes that
  * coil__malloc has given and the stream frees. Nothing else may be buffered. */
@@ -181,8 +181,10 @@ void coil__stream_drop_output(struct coil_stream *stream);
 void coil__stream_wake_writers(struct coil_stream *stream);
 /* Waits until at most `threshold` bytes are queued: 0, the stream's error, or a cancel's reason. */
 int coil__stream_wait_queued(struct coil_stream *stream, struct coil_task *self, size_t threshold);
-/* Why nothing can be written any more: closed, or the error of an earlier write. 0: it can. */
+/* Why nothing can be sent any more: closed, or the error of an earlier write. 0: it can. */
 int coil__stream_state_error(const struct coil_stream *stream);
+/* The same for a write that begins, which has no place behind the end. */
+int coil__stream_writable(const struct coil_stream *stream);
 /* Nothing is sent any more; the next call that writes returns error. */
 void coil__stream_fail(struct coil_stream *stream, int error);
 /* The turn to write: bytes of others go before it was taken or after it was given. */

@@ -8,19 +8,12 @@
 #include "io/stream.h"
 
 #include "base/memory.h"
+#include "sync/waitlist.h"
 
 #include <errno.h>
 #include <string.h>
 
 enum { FIRST_CAPACITY = 4096, DEFAULT_BOUND = 64 * 1024 };
-
-/* A task in a call on an end; on its stack. */
-struct waiter {
-    struct coil__wait wait;
-    struct coil_task *self;
-    struct waiter **place; /* where it can be found meanwhile */
-    bool is_done;
-};
 
 struct end {
     struct coil_transport transport;
@@ -34,8 +27,8 @@ struct end {
     bool has_sent_end; /* we do not */
     int read_error;    /* once there is nothing more to read */
     int write_error;
-    struct waiter *reader; /* until something comes */
-    struct waiter *writer; /* until there is room in the peer's data again */
+    struct coil__list reader; /* waits until something comes; one at most */
+    struct coil__list writer; /* waits until there is room in the peer's data again */
 };
 
 static struct end *end_of(const struct coil_transport *transport)
@@ -45,32 +38,16 @@ static struct end *end_of(const struct coil_transport *transport)
 
 /* --- waiting --- */
 
-static void interrupt(struct coil_task *task, struct coil__wait *wait)
+static void wake(struct coil__list *list)
 {
-    *COIL__CONTAINER(wait, struct waiter, wait)->place = NULL;
-    coil__task_wake(task);
+    coil__waitlist_wake_first(list, 0);
 }
 
-static void wake(struct waiter *waiter)
+static int wait_at(struct coil__list *list, const char *what)
 {
-    if (waiter) {
-        *waiter->place = NULL;
-        waiter->is_done = true;
-        coil__task_wake(waiter->self);
-    }
-}
+    struct coil_task *self = coil__thread.task;
 
-static int wait_at(struct waiter **place, const char *what)
-{
-    struct waiter waiter = {
-        .wait = {.interrupt = interrupt, .what = what}, .self = coil__thread.task, .place = place};
-
-    if (waiter.self->cancel) {
-        return coil__cancel_error(waiter.self);
-    }
-    *place = &waiter;
-    coil__suspend(waiter.self, &waiter.wait);
-    return waiter.is_done ? 0 : coil__cancel_error(waiter.self);
+    return self->cancel ? coil__cancel_error(self) : coil__waitlist_wait(self, list, what);
 }
 
 /* --- the bytes --- */
@@ -130,7 +107,7 @@ static ssize_t pair_receive(struct coil_transport *transport, void *buf, size_t 
         drop_data(end);
     }
     if (end->peer && end->count <= end->bound / 2) {
-        wake(end->peer->writer);
+        wake(&end->peer->writer);
     }
     return (ssize_t)size;
 }
@@ -164,7 +141,7 @@ static ssize_t pair_send(struct coil_transport *transport, const void *buf, size
     }
     memcpy(to->data + to->start + to->count, buf, size);
     to->count += size;
-    wake(to->reader);
+    wake(&to->reader);
     return (ssize_t)size;
 }
 
@@ -191,7 +168,7 @@ static int pair_write_eof(struct coil_transport *transport)
     end->has_sent_end = true;
     if (end->peer) {
         end->peer->has_ended = true;
-        wake(end->peer->reader);
+        wake(&end->peer->reader);
     }
     return 0;
 }
@@ -206,11 +183,11 @@ static void pair_abort(struct coil_transport *transport)
         peer->read_error = end->has_sent_end ? 0 : -ECONNRESET;
         peer->peer = NULL;
         end->peer = NULL;
-        wake(peer->reader);
-        wake(peer->writer);
+        wake(&peer->reader);
+        wake(&peer->writer);
     }
-    wake(end->reader);
-    wake(end->writer);
+    wake(&end->reader);
+    wake(&end->writer);
 }
 
 static void pair_free(struct coil_transport *transport)

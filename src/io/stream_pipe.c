@@ -76,13 +76,6 @@ static int adopt(struct coil_loop *loop, const struct coil__pipe *pipe, bool *re
 }
 
 /* Ends the wait of an operation that may be done by now, its task not having run since. */
-static void interrupt(struct coil_op *op)
-{
-    if (op && op->loop_) {
-        coil__op_request_cancel(op);
-    }
-}
-
 /* Closes the writing end, now or when nobody polls it any more. */
 static void close_out(struct pipes *pipes)
 {
@@ -94,7 +87,7 @@ static void close_out(struct pipes *pipes)
     }
     pipes->closes_out = true;
     if (is_polled_for_break) {
-        interrupt(pipes->reader);
+        coil__op_interrupt(pipes->reader);
     }
 }
 
@@ -247,8 +240,8 @@ static void pipes_abort(struct coil_transport *transport)
 {
     struct pipes *pipes = pipes_of(transport);
 
-    interrupt(pipes->reader);
-    interrupt(pipes->writer);
+    coil__op_interrupt(pipes->reader);
+    coil__op_interrupt(pipes->writer);
 }
 
 static void pipes_free(struct coil_transport *transport)

@@ -40,10 +40,10 @@ bool coil__stream_is_in_hot(const struct coil_stream *stream, const void *data)
     return hot && (uintptr_t)data - hot < COIL__HOT_SIZE;
 }
 
-static void take(struct coil_stream *stream, size_t size)
+void coil__stream_take(struct coil_stream *stream, size_t size)
 {
     stream->in.start += size;
-    if (buffered(stream) == 0) {
+    if (size > 0 && buffered(stream) == 0) {
         coil__stream_drop_input(stream);
     }
 }
@@ -205,8 +205,8 @@ static ssize_t fill(struct coil_stream *stream, struct coil_task *self)
 }
 
 /* Brackets of a reading call. */
-static int enter(struct coil_stream *handle, struct coil_stream **ret_stream,
-                 struct coil_task **ret_self)
+int coil__stream_begin_read(struct coil_stream *handle, struct coil_stream **ret_stream,
+                            struct coil_task **ret_self)
 {
     int rc = coil__stream_enter(handle, ret_stream, ret_self);
 
@@ -220,28 +220,35 @@ static int enter(struct coil_stream *handle, struct coil_stream **ret_stream,
     return rc;
 }
 
-static ssize_t leave(struct coil_stream *stream, ssize_t rc)
+ssize_t coil__stream_end_read(struct coil_stream *stream, ssize_t rc)
 {
     stream->reader = NULL;
     coil__stream_leave(stream);
     return rc;
 }
 
-/* Moves what is buffered, at most size bytes of it. */
-static size_t take_buffered(struct coil_stream *stream, void *buf, size_t size)
+size_t coil__stream_copy_buffered(const struct coil_stream *stream, void *buf, size_t size)
 {
-    size_t count = buffered(stream);
+    size_t count = buffered(stream) < size ? buffered(stream) : size;
 
     if (count > 0) {
-        count = count < size ? count : size;
         memcpy(buf, stream->in.data + stream->in.start, count);
-        take(stream, count);
     }
     return count;
 }
 
+/* The same, and they are gone. */
+static size_t take_buffered(struct coil_stream *stream, void *buf, size_t size)
+{
+    size_t count = coil__stream_copy_buffered(stream, buf, size);
+
+    coil__stream_take(stream, count);
+    return count;
+}
+
 /* What is buffered, or else what a receive brings; 0 at the end. */
-static ssize_t read_some(struct coil_stream *stream, struct coil_task *self, void *buf, size_t size)
+ssize_t coil__stream_read_some(struct coil_stream *stream, struct coil_task *self, void *buf,
+                               size_t size)
 {
     size_t count = take_buffered(stream, buf, size);
 
@@ -259,12 +266,13 @@ ssize_t coil_stream_read(struct coil_stream *handle, void *buf, size_t size)
 {
     struct coil_stream *stream;
     struct coil_task *self;
-    int rc = !buf && size > 0 ? -EINVAL : enter(handle, &stream, &self);
+    int rc = !buf && size > 0 ? -EINVAL : coil__stream_begin_read(handle, &stream, &self);
 
     if (rc < 0) {
         return rc;
     }
-    return leave(stream, size > 0 ? read_some(stream, self, buf, size) : 0);
+    return coil__stream_end_read(stream,
+                                 size > 0 ? coil__stream_read_some(stream, self, buf, size) : 0);
 }
 
 int coil__stream_take_rest(struct coil_stream *stream, void *buf, size_t size, size_t *ret_size)
@@ -312,17 +320,19 @@ ssize_t coil_stream_read_exactly(struct coil_stream *handle, void *buf, size_t s
     struct coil_stream *stream;
     struct coil_task *self;
     size_t done = 0;
-    ssize_t rc = !buf && size > 0 ? -EINVAL : enter(handle, &stream, &self);
+    ssize_t rc = !buf && size > 0 ? -EINVAL : coil__stream_begin_read(handle, &stream, &self);
 
     if (rc == 0) {
         while (done < size) {
-            rc = read_some(stream, self, (char *)buf + done, size - done);
+            rc = coil__stream_read_some(stream, self, (char *)buf + done, size - done);
             if (rc <= 0) {
                 break;
             }
             done += (size_t)rc;
         }
-        rc = leave(stream, done == size ? (ssize_t)size : rc < 0 ? rc : -COIL_EINCOMPLETE);
+        rc = coil__stream_end_read(stream, done == size ? (ssize_t)size
+                                           : rc < 0     ? rc
+                                                        : -COIL_EINCOMPLETE);
     }
     if (ret_read) {
         *ret_read = done;
@@ -366,7 +376,8 @@ ssize_t coil_stream_read_until(struct coil_stream *handle, const void *sep, size
 {
     struct coil_stream *stream;
     struct coil_task *self;
-    ssize_t rc = !sep || sep_size == 0 || !buf ? -EINVAL : enter(handle, &stream, &self);
+    ssize_t rc =
+        !sep || sep_size == 0 || !buf ? -EINVAL : coil__stream_begin_read(handle, &stream, &self);
 
     if (rc < 0) {
         return rc;
@@ -374,17 +385,17 @@ ssize_t coil_stream_read_until(struct coil_stream *handle, const void *sep, size
     rc = find(stream, self, sep, sep_size, size);
     if (rc > 0) {
         memcpy(buf, stream->in.data + stream->in.start, (size_t)rc);
-        take(stream, (size_t)rc);
+        coil__stream_take(stream, (size_t)rc);
         coil__spend(self);
     }
-    return leave(stream, rc);
+    return coil__stream_end_read(stream, rc);
 }
 
 ssize_t coil_stream_read_line(struct coil_stream *handle, char *buf, size_t size)
 {
     struct coil_stream *stream;
     struct coil_task *self;
-    ssize_t rc = !buf || size < 2 ? -EINVAL : enter(handle, &stream, &self);
+    ssize_t rc = !buf || size < 2 ? -EINVAL : coil__stream_begin_read(handle, &stream, &self);
 
     if (rc < 0) {
         return rc;
@@ -396,12 +407,12 @@ ssize_t coil_stream_read_line(struct coil_stream *handle, char *buf, size_t size
     if (rc >= 0) {
         if (rc > 0) {
             memcpy(buf, stream->in.data + stream->in.start, (size_t)rc);
-            take(stream, (size_t)rc);
+            coil__stream_take(stream, (size_t)rc);
             coil__spend(self);
         }
         buf[rc] = '\0';
     }
-    return leave(stream, rc);
+    return coil__stream_end_read(stream, rc);
 }
 
 /* Has at least `min` bytes buffered, unless the end or an error comes first. */
@@ -422,27 +433,27 @@ ssize_t coil_stream_peek(struct coil_stream *handle, size_t min, const char **re
 {
     struct coil_stream *stream;
     struct coil_task *self;
-    ssize_t rc = !ret_data ? -EINVAL : enter(handle, &stream, &self);
+    ssize_t rc = !ret_data ? -EINVAL : coil__stream_begin_read(handle, &stream, &self);
 
     if (rc < 0) {
         return rc;
     }
     if (min > stream->limit) {
-        return leave(stream, -COIL_ELIMIT);
+        return coil__stream_end_read(stream, -COIL_ELIMIT);
     }
     rc = fill_up(stream, self, min > 0 ? min : 1);
     if (rc >= 0) {
         rc = (ssize_t)buffered(stream);
         *ret_data = rc > 0 ? stream->in.data + stream->in.start : "";
     }
-    return leave(stream, rc);
+    return coil__stream_end_read(stream, rc);
 }
 
 int coil_stream_wait_readable(struct coil_stream *handle)
 {
     struct coil_stream *stream;
     struct coil_task *self;
-    ssize_t rc = enter(handle, &stream, &self);
+    ssize_t rc = coil__stream_begin_read(handle, &stream, &self);
 
     if (rc < 0) {
         return (int)rc;
@@ -457,7 +468,7 @@ int coil_stream_wait_readable(struct coil_stream *handle)
     if (rc < 0 && rc == stream->read_error) {
         rc = 0; /* which the next read says */
     }
-    return (int)leave(stream, rc < 0 ? rc : 0);
+    return (int)coil__stream_end_read(stream, rc < 0 ? rc : 0);
 }
 
 int coil_stream_consume(struct coil_stream *handle, size_t size)
@@ -471,30 +482,11 @@ int coil_stream_consume(struct coil_stream *handle, size_t size)
     if (rc < 0 || size > buffered(stream)) {
         return rc < 0 ? rc : -EINVAL;
     }
-    if (size > 0) {
-        take(stream, size);
-    }
+    coil__stream_take(stream, size);
     return 0;
 }
 
 /* --- for those who receive by other means --- */
-
-int coil__stream_begin_read(struct coil_stream *handle, struct coil_stream **ret_stream,
-                            struct coil_task **ret_self)
-{
-    return enter(handle, ret_stream, ret_self);
-}
-
-ssize_t coil__stream_end_read(struct coil_stream *stream, ssize_t rc)
-{
-    return leave(stream, rc);
-}
-
-ssize_t coil__stream_read_some(struct coil_stream *stream, struct coil_task *self, void *buf,
-                               size_t size)
-{
-    return read_some(stream, self, buf, size);
-}
 
 int coil__stream_wait_readable(struct coil_stream *stream, struct coil_task *self)
 {
@@ -505,23 +497,6 @@ int coil__stream_wait_readable(struct coil_stream *stream, struct coil_task *sel
     rc = rc == -EAGAIN ? wait_readable(stream, self) : rc;
     stream->is_drained = false; /* who receives by other means does not say */
     return rc < 0 ? (int)rc : 0;
-}
-
-size_t coil__stream_copy_buffered(const struct coil_stream *stream, char *buf, size_t size)
-{
-    size_t count = buffered(stream) < size ? buffered(stream) : size;
-
-    if (count > 0) {
-        memcpy(buf, stream->in.data + stream->in.start, count);
-    }
-    return count;
-}
-
-void coil__stream_take(struct coil_stream *stream, size_t size)
-{
-    if (size > 0) {
-        take(stream, size);
-    }
 }
 
 void coil__stream_give_back(struct coil_stream *stream, char *data, size_t capacity, size_t start,

@@ -335,6 +335,11 @@ int coil__stream_state_error(const struct coil_stream *stream)
     return stream->is_closing ? -COIL_ECLOSED : stream->write_error;
 }
 
+int coil__stream_writable(const struct coil_stream *stream)
+{
+    return stream->has_eof_queued ? -COIL_ECLOSED : coil__stream_state_error(stream);
+}
+
 int coil__stream_wait_queued(struct coil_stream *stream, struct coil_task *self, size_t threshold)
 {
     int rc = coil__stream_state_error(stream);
@@ -513,7 +518,7 @@ ssize_t coil_stream_write(struct coil_stream *handle, const void *buf, size_t si
     if (rc < 0) {
         return rc;
     }
-    rc = stream->has_eof_queued ? -COIL_ECLOSED : coil__stream_state_error(stream);
+    rc = coil__stream_writable(stream);
     if (rc == 0) {
         rc = COIL__UNLIKELY(stream->is_writing && size > 0 && coil__stream_is_in_hot(stream, buf))
                  ? write_lent_later(stream, self, buf, size)
@@ -639,7 +644,7 @@ ssize_t coil_stream_writev(struct coil_stream *handle, const struct iovec *iov, 
     if (rc < 0) {
         return rc;
     }
-    rc = stream->has_eof_queued ? -COIL_ECLOSED : coil__stream_state_error(stream);
+    rc = coil__stream_writable(stream);
     if (rc == 0 && size > 0) {
         rc = is_any_lent(stream, iov, count)
                  ? write_vector_copy(stream, self, iov, count, (size_t)size)
@@ -687,7 +692,7 @@ ssize_t coil_stream_try_write(struct coil_stream *handle, const void *buf, size_
     if (rc < 0) {
         return rc;
     }
-    rc = stream->has_eof_queued ? -COIL_ECLOSED : coil__stream_state_error(stream);
+    rc = coil__stream_writable(stream);
     return rc < 0 || size == 0 ? rc : try_write(stream, buf, size);
 }
 

@@ -58,12 +58,18 @@ static void take(struct coil_loop *loop)
     coil__thread.loops = loop;
 }
 
+/* Made by another process: in this one it is only a copy. */
+static bool is_copy(const struct coil_loop *loop)
+{
+    return loop->process != coil__fork_process();
+}
+
 static __attribute__((noinline)) int start(struct coil_loop *loop)
 {
     struct coil__backend *backend = loop->backend;
     int rc;
 
-    if (loop->process != coil__fork_process()) {
+    if (is_copy(loop)) {
         return coil__misuse(-COIL_EFORKED);
     }
     rc = backend->class->start ? backend->class->start(backend) : 0;
@@ -187,7 +193,7 @@ int coil_loop_free(struct coil_loop *loop)
     if (!loop) {
         return 0;
     }
-    if (!loop->owner && loop->process == coil__fork_process()) {
+    if (!loop->owner && !is_copy(loop)) {
         take(loop); /* for the last time: its backend need not be started */
     }
     rc = coil__loop_check(loop);
@@ -225,7 +231,7 @@ int coil_loop_free_after_fork(struct coil_loop *loop)
     if (!loop) {
         return 0;
     }
-    if (loop->process == coil__fork_process()) {
+    if (!is_copy(loop)) {
         return -COIL_EINVALIDSTATE; /* not a copy: coil_loop_free is for this one */
     }
     if (loop->forget_io) {

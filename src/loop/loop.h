@@ -8,6 +8,7 @@
 #define COIL__LOOP_LOOP_H
 
 #include "base/check.h"
+#include "base/handle.h"
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/queue.h"
@@ -19,6 +20,7 @@
 #include <coil/error.h>
 #include <coil/loop.h>
 
+#include <errno.h>
 #include <stdatomic.h>
 
 struct coil__pool;
@@ -121,6 +123,35 @@ int coil__no_task(void);
 /* 0, or why the calling thread may not use the loop. One that no thread has used yet becomes the
  * calling thread's. */
 int coil__loop_check(struct coil_loop *loop);
+
+/* The object behind a handle that is used in the running loop, in two steps. First its address, if
+ * it is this loop's: -EINVAL (NULL), -COIL_ENOTASK and the like; -COIL_EWRONGTHREAD: another
+ * loop's, whose memory may be gone. */
+static inline int coil__object_find(const void *handle, void **ret_object)
+{
+    if (COIL__UNLIKELY(!handle)) {
+        return -EINVAL;
+    }
+    if (COIL__UNLIKELY(!coil__thread.loop)) {
+        return coil__no_task();
+    }
+    return coil__handle_open(handle, coil__thread.loop->mark, ret_object) ? 0 : -COIL_EWRONGTHREAD;
+}
+
+/* Then whether it is still what the handle was made for: 0, -COIL_ECLOSED, -COIL_EWRONGTHREAD.
+ * loop: the object's; NULL while it is free. */
+static inline int coil__object_check(const void *handle, const struct coil_loop *loop,
+                                     bool is_closing, uint8_t generation)
+{
+    if (COIL__UNLIKELY(loop != coil__thread.loop)) {
+        return loop ? -COIL_EWRONGTHREAD : -COIL_ECLOSED;
+    }
+    return is_closing || !coil__handle_is_of(handle, generation) ? -COIL_ECLOSED : 0;
+}
+
+/* Passes on what either has said; in debug mode with a sentence. what: "a stream"; enders: the
+ * calls that the handle does not outlive. */
+int coil__object_refuse(int rc, const char *what, const char *enders) __attribute__((cold));
 
 static inline void coil__loop_push(struct coil_loop *loop, struct coil__ready *ready)
 {
@@ -234,6 +265,14 @@ void coil__ops_end(struct coil_loop *loop);
 static inline void coil__op_request_cancel(struct coil_op *op)
 {
     op->loop_->backend->class->cancel(op->loop_->backend, op);
+}
+
+/* The same for one that may be over already, or not be there. */
+static inline void coil__op_interrupt(struct coil_op *op)
+{
+    if (op && op->loop_) {
+        coil__op_request_cancel(op);
+    }
 }
 
 #endif

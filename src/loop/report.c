@@ -67,6 +67,26 @@ int coil__misuse_told(int rc, const char *sentence)
     return rc;
 }
 
+int coil__object_refuse(int rc, const char *what, const char *enders)
+{
+    char text[200];
+
+    if (!coil__thread.loop && rc != -EINVAL) { /* coil__no_task has told */
+        return rc;
+    }
+    if (rc == -EINVAL) {
+        snprintf(text, sizeof text, "%s is NULL: look at what the call that opens it returns",
+                 what);
+    } else if (rc == -COIL_ECLOSED) {
+        snprintf(text, sizeof text, "%s was used that is closed: its handle is gone with %s", what,
+                 enders);
+    } else {
+        snprintf(text, sizeof text,
+                 "%s of another loop was used: use it in its own one, while that runs", what);
+    }
+    return coil__misuse_told(rc, text);
+}
+
 int coil__misuse(int rc)
 {
     return rc < 0 ? coil__misuse_told(rc, "misuse of the library") : rc;

@@ -152,7 +152,9 @@ int coil__sim_open(const struct coil__backend_config *config, struct coil__backe
 void coil__op_complete(struct coil_op *op, ssize_t result);
 
 /* A message to a unix socket that the sender is not connected to: nothing tells when that has room
- * again (poll looks at the sender's own side only). Who waits for it looks again and again. */
+ * again (poll looks at the sender's own side only). Who waits for it looks again after a pause. */
+#define COIL__BLIND_PAUSE (1 * COIL_MSEC)
+
 static inline bool coil__op_is_blind(const struct coil_op *op)
 {
     const struct msghdr *msg = (const struct msghdr *)op->buf_;

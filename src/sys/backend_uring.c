@@ -201,7 +201,7 @@ static void uring_cancel(struct coil__backend *backend, struct coil_op *op)
 /* The kernel does not wait for this descriptor by itself: poll it, then issue again. */
 static void poll_in_place(struct coil__uring *u, struct coil_op *op)
 {
-    static const struct __kernel_timespec pause = {.tv_nsec = COIL_MSEC};
+    static const struct __kernel_timespec pause = {.tv_nsec = COIL__BLIND_PAUSE};
     bool is_write = op->kind_ == COIL__OP_WRITE || op->kind_ == COIL__OP_WRITEV ||
                     op->kind_ == COIL__OP_SEND || op->kind_ == COIL__OP_SENDMSG ||
                     op->kind_ == COIL__OP_CONNECT;

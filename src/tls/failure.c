@@ -164,31 +164,26 @@ static void print_fault(char *buf, size_t size, int code, const X509 *certificat
 {
     char detail[160];
 
-    switch (code) {
-    case X509_V_ERR_CERT_HAS_EXPIRED:
+    switch (error_of(code)) {
+    case -COIL_ETLSEXPIRED:
         coil__tls_print_time(detail, sizeof detail, X509_get0_notAfter(certificate));
         coil__tls_print(buf, size, "expired on %s", detail);
         break;
-    case X509_V_ERR_CERT_NOT_YET_VALID:
+    case -COIL_ETLSNOTYET:
         coil__tls_print_time(detail, sizeof detail, X509_get0_notBefore(certificate));
         coil__tls_print(buf, size, "is not valid before %s", detail);
         break;
-    case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+    case -COIL_ETLSHOSTNAME:
         print_names(detail, sizeof detail, certificate);
         coil__tls_print(buf, size, "is not for that host, but for %s", detail);
         break;
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-        coil__tls_print(buf, size, "is self-signed, and not one that is trusted");
+    case -COIL_ETLSUNTRUSTED:
+        coil__tls_print(buf, size,
+                        code == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT
+                            ? "is self-signed, and not one that is trusted"
+                            : "comes from an authority that is not trusted");
         break;
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_CERT_UNTRUSTED:
-        coil__tls_print(buf, size, "comes from an authority that is not trusted");
-        break;
-    case X509_V_ERR_CERT_REVOKED:
+    case -COIL_ETLSREVOKED:
         coil__tls_print(buf, size, "was revoked");
         break;
     default:
