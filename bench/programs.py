@@ -21,6 +21,7 @@ UDP = ("udp",)
 TASKS = MICRO + ("sleep",)
 ECHO = ("echo", "idle")
 TLS = ("tls",)
+WINDOWED = ("echo",) + UDP + TLS
 ALL = TASKS + ECHO + SYNC + READS + SPAWN + UDP + TLS
 READ_FILE_SIZE = 64 * 1024 * 1024
 UDP_SOCKETS = 8

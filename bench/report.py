@@ -238,8 +238,9 @@ def results_page(page, machine, options, root):
         f"{machine.load:.2f} at the start, {machine.steal:.1f} % of CPU time stolen by the "
         "hypervisor meanwhile",
         f"- compiler: {first_line(['gcc', '--version']) or 'unknown'}",
-        f"- echo: window of {options.seconds:g} s after {options.warmup:g} s of warm-up, server and "
-        "load client on a CPU each; `us CPU` is the server's CPU time per request",
+        f"- echo, udp, tls: {options.windows} windows a round, {options.seconds:g} s each after "
+        f"{options.warmup:g} s of warm-up; server and load client on a CPU each; `us CPU` is the "
+        "server's CPU time per request",
     ]
     for program in page.chosen:
         version = program.version()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """bench/run.py - runs coil, its limits and its peers side by side and prints one table (`make bench`).
 
-    bench/run.py [--runs 5] [--seconds 2] [--only yield,echo-64,...] [--peers coil,bare,epoll,...]
+    bench/run.py [--runs 5] [--seconds 0.5] [--only yield,echo-64,...] [--peers coil,bare,epoll,...]
                  [--connections 1,100,1000,8000] [--coil-bin PATH] [--details] [--write] [--no-build]
 
 Builds with `make -C bench`, then runs every program that is installed on every work item it has a
@@ -9,7 +9,9 @@ concept for. Runs are interleaved: in each round every program does the item onc
 so that a slow minute of the machine hits all of them. Micro-benchmarks and sleeps are pinned to one
 CPU; an echo server is pinned to one CPU and the load client (bench/load/tcpload.c) to another.
 Values are medians over the rounds. Ratios are medians of the ratios within each round, which is
-steadier than a ratio of medians where the machine's speed drifts. bench/report.py prints.
+steadier than a ratio of medians where the machine's speed drifts. A server gets several short windows
+in each round, with those of the others between them: a time slice of the hypervisor's costs one window,
+not the round. bench/report.py prints.
 """
 
 import argparse
@@ -290,23 +292,29 @@ def measure(options, chosen, works):
     runner = Runner(options)
     results = {}
     complaints = set()
+
+    def run_all(work, able):
+        for program in able:
+            key = (work.name, program.name)
+            try:
+                values = runner.run(program, work)
+            except Failed as error:
+                values = None
+                if (key, str(error)) not in complaints:
+                    complaints.add((key, str(error)))
+                    print(f"{work.name}: {program.name}: {error}", file=sys.stderr)
+            results.setdefault(key, []).append(values)
+
     for turn in range(options.runs):
         for work in works:
             able = [p for p in chosen if work.item in p.items]
-            shift = turn % len(able) if able else 0
             began = time.monotonic()
             if work.tasks:
                 back_memory(work, runner.cpus.load)
-            for program in able[shift:] + able[:shift]:
-                key = (work.name, program.name)
-                try:
-                    values = runner.run(program, work)
-                except Failed as error:
-                    values = None
-                    if (key, str(error)) not in complaints:
-                        complaints.add((key, str(error)))
-                        print(f"{work.name}: {program.name}: {error}", file=sys.stderr)
-                results.setdefault(key, []).append(values)
+            windows = options.windows if work.item in programs.WINDOWED else 1
+            for window in range(windows):
+                shift = (turn * windows + window) % len(able) if able else 0
+                run_all(work, able[shift:] + able[:shift])
             print(f"round {turn + 1}/{options.runs} {work.name} "
                   f"{time.monotonic() - began:.1f} s", file=sys.stderr, flush=True)
     return results
@@ -321,8 +329,11 @@ def parse_args():
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0, help="measured window of one echo run")
-    parser.add_argument("--warmup", type=float, default=0.5)
+    parser.add_argument("--windows", type=int, default=3,
+                        help="of each server in a round: short ones side by side compare better "
+                             "than long ones")
+    parser.add_argument("--seconds", type=float, default=0.5, help="measured in one window")
+    parser.add_argument("--warmup", type=float, default=0.2)
     parser.add_argument("--only", type=words, default=[],
                         help="yield,create,handover,lock,queue,files,spawn,sleep,echo,udp,tls,"
                              "idle or names as echo-64-100")
