@@ -320,6 +320,7 @@ COIL_TEST(resolve_reports_slow_lookups_in_debug_mode)
     struct coil_run_options options = {.loop.debug = true};
     int expected = 1;
 
+    unsetenv("COIL_DEBUG");
     CHECK_OK(coil_run_with(&options, main_slow_report, &expected));
     expected = 0;
     CHECK_OK(coil_run(main_slow_report, &expected));
