@@ -121,16 +121,41 @@ struct coil__backend {
     unsigned external;
     /* A number below bound (> 0) of the seed's sequence. NULL: the backend is a real one. */
     uint64_t (*draw)(struct coil__backend *backend, uint64_t bound);
+    struct coil__sim_guard *guard;         /* NULL likewise */
+    const struct coil__sim_counts *counts; /* NULL likewise */
 };
 
 /* What goes wrong in the simulated network, drawn from the seed. All-zero: nothing does. The
- * last three are probabilities in 1/65536. AF_UNIX knows no latency. */
+ * last four are probabilities in parts per million. AF_UNIX knows neither latency nor losses. */
 struct coil__sim_faults {
     int64_t latency_min_ns;   /* from send to arrival, in order per direction; */
     int64_t latency_max_ns;   /* a connect takes two of them. At least latency_min_ns */
-    uint16_t short_transfers; /* a send or receive moves a part only */
-    uint16_t spurious_again;  /* net->attempt says -EAGAIN without a reason */
-    uint16_t resets;          /* a send or receive finds the connection reset, for both ends */
+    uint32_t losses;          /* a packet arrives later, or never: see sim_packet.c */
+    uint32_t short_transfers; /* a send or receive moves a part only */
+    uint32_t spurious_again;  /* net->attempt says -EAGAIN without a reason */
+    uint32_t resets;          /* a send or receive finds the connection reset, for both ends */
+};
+
+/* How often each has happened. */
+struct coil__sim_counts {
+    uint64_t packets; /* sent; the repeated ones not counted */
+    uint64_t losses;
+    uint64_t short_transfers;
+    uint64_t spurious_again;
+    uint64_t resets;
+};
+
+/* What keeps a simulated clock from running, or standing, for ever. Set by who has the loop, at any
+ * time; all-zero: nothing does. It is for a timer at `horizon` to do something about it. */
+struct coil__sim_guard {
+    int64_t horizon;     /* before the clock jumps to here exactly, */
+    int64_t patience_ns; /* it is waited so long in real time for a wake or a descriptor */
+    int64_t jumped_from; /* where it stood before that; 0: has not jumped, or bytes are under way */
+    uint64_t max_rounds; /* so many waits in which it does not move make it jump there, too */
+    uint64_t rounds;     /* of them so far, */
+    int64_t rounds_at;   /* at this instant */
+    bool has_spun;       /* it has jumped for that reason */
+    int failure;         /* negative: what every wait answers from now on */
 };
 
 struct coil__backend_config {

@@ -10,7 +10,9 @@
  *   - while jobs run in threads (`external`), wait sleeps in real time until a wake, for as long
  *     as the jump would be, and the clock moves by the real time that passed;
  *   - with neither a limit nor a packet under way only another thread or a real descriptor can
- *     end the wait: it blocks, and the clock stands still.
+ *     end the wait: it blocks, and the clock stands still;
+ *   - a guard (struct coil__sim_guard) bounds a test: when nothing is left to happen before its
+ *     horizon, or the clock has not moved in very many waits, it jumps there.
  * Operations on real descriptors are polled without waiting before each jump: a limit passes at
  * once, although the other end of a pipe might have answered within it. Whoever wants real time
  * for it counts it in `external`.
@@ -30,6 +32,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+enum { MILLION = 1000000 };
+
 #define FIRST_INSTANT (1 * COIL_SEC)
 /* A limit from here on (146 years) counts as none. */
 #define NO_LIMIT (COIL_NEVER / 2)
@@ -44,9 +48,12 @@ static bool flip_coin(struct coil__sim *sim)
     return coil__sim_random_next(&sim->order) >> 63;
 }
 
-bool coil__sim_happens(struct coil__sim *sim, uint16_t chance)
+bool coil__sim_happens(struct coil__sim *sim, uint32_t chance, uint64_t *count)
 {
-    return chance > 0 && coil__sim_random_below(&sim->chance, 65536) < chance;
+    bool happens = chance > 0 && coil__sim_random_below(&sim->chance, MILLION) < chance;
+
+    *count += happens;
+    return happens;
 }
 
 /* Sorts by random numbers, bit by bit from the lowest: each pass parts the list in two. Enough
@@ -272,6 +279,7 @@ static int poll_real(struct coil__sim *sim, const struct timespec *limit, bool *
     }
     if (ppoll(sim->polls, count, limit, NULL) < 0) {
         *is_woken = true; /* a signal: whoever runs the loop wants to look at it */
+        atomic_store(&sim->may_be_woken, true);
         for (nfds_t i = 0; i < count; i++) {
             sim->polls[i].revents = 0;
         }
@@ -280,7 +288,7 @@ static int poll_real(struct coil__sim *sim, const struct timespec *limit, bool *
     if (sim->polls[0].revents) {
         *is_woken = true;
         if (read(sim->wake_fd, &wakes, sizeof wakes) < 0) {
-            return 0; /* then the next wait is woken, too */
+            atomic_store(&sim->may_be_woken, true); /* then the next wait is woken, too */
         }
     }
     return 0;
@@ -331,9 +339,18 @@ static int collect(struct coil__sim *sim, bool *is_woken)
 
     coil__sim_packets_deliver(sim);
     serve_touched(sim);
+    /* Mostly there is nothing to ask the system for, and a step of the clock costs no call. */
+    if (!atomic_exchange(&sim->may_be_woken, false) && sim->real_count == 0) {
+        return 0;
+    }
     rc = poll_real(sim, &none, is_woken);
     serve_real(sim);
     return rc;
+}
+
+static struct timespec timespec_of(int64_t span_ns)
+{
+    return (struct timespec){.tv_sec = span_ns / COIL_SEC, .tv_nsec = span_ns % COIL_SEC};
 }
 
 /* Sleeps in real time, at most until the clock would show `target`. */
@@ -341,7 +358,7 @@ static int sleep_for_real(struct coil__sim *sim, int64_t target, bool *is_woken)
 {
     int64_t left = target - sim->now;
     int64_t begin = coil__clock_now();
-    struct timespec limit = {.tv_sec = left / COIL_SEC, .tv_nsec = left % COIL_SEC};
+    struct timespec limit = timespec_of(left);
     int rc = poll_real(sim, target == COIL_NEVER ? NULL : &limit, is_woken);
 
     if (sim->base.external > 0) {
@@ -350,6 +367,20 @@ static int sleep_for_real(struct coil__sim *sim, int64_t target, bool *is_woken)
         sim->now += passed < left ? passed : left;
     }
     serve_real(sim);
+    return rc;
+}
+
+/* Nothing is left to happen before the horizon, unless something comes from outside. */
+static int pass_to_horizon(struct coil__sim *sim, bool *is_woken)
+{
+    struct timespec patience = timespec_of(sim->guard.patience_ns);
+    int rc = poll_real(sim, &patience, is_woken);
+
+    serve_real(sim);
+    if (rc == 0 && !*is_woken && coil__list_is_empty(&sim->done)) {
+        sim->guard.jumped_from = sim->packets.count == 0 ? sim->now : 0;
+        sim->now = sim->guard.horizon;
+    }
     return rc;
 }
 
@@ -362,8 +393,30 @@ static int pass_time(struct coil__sim *sim, int64_t limit, bool *is_woken)
     if (sim->base.external > 0 || target == COIL_NEVER) {
         return sleep_for_real(sim, target, is_woken);
     }
+    if (target == sim->guard.horizon) {
+        return pass_to_horizon(sim, is_woken);
+    }
     sim->now = target;
     return 0;
+}
+
+/* A wait begins. True: the clock has stood still for too many of them, and has jumped. */
+static bool has_spun(struct coil__sim *sim)
+{
+    struct coil__sim_guard *guard = &sim->guard;
+
+    if (guard->max_rounds == 0 || sim->now != guard->rounds_at || sim->base.external > 0) {
+        guard->rounds_at = sim->now;
+        guard->rounds = 0;
+        return false;
+    }
+    if (++guard->rounds <= guard->max_rounds || guard->horizon <= sim->now) {
+        return false;
+    }
+    guard->jumped_from = sim->now;
+    guard->has_spun = true;
+    sim->now = guard->horizon;
+    return true;
 }
 
 static void complete_done(struct coil__sim *sim)
@@ -387,8 +440,8 @@ static int sim_wait(struct coil__backend *backend, int64_t timeout_ns)
     struct coil__sim *sim = coil__sim_of(backend);
     bool has_limit = timeout_ns < NO_LIMIT && sim->now < COIL_NEVER - timeout_ns;
     int64_t limit = has_limit ? sim->now + timeout_ns : COIL_NEVER;
-    bool is_woken = false;
-    int rc = collect(sim, &is_woken);
+    bool is_woken = has_spun(sim);
+    int rc = sim->guard.failure < 0 ? sim->guard.failure : collect(sim, &is_woken);
 
     while (rc == 0 && !is_woken && sim->now < limit && coil__list_is_empty(&sim->done)) {
         rc = pass_time(sim, limit, &is_woken);
@@ -407,7 +460,10 @@ static int64_t sim_get_now(struct coil__backend *backend)
 
 static void sim_wake(struct coil__backend *backend)
 {
-    coil__eventfd_wake(coil__sim_of(backend)->wake_fd);
+    struct coil__sim *sim = coil__sim_of(backend);
+
+    coil__eventfd_wake(sim->wake_fd);
+    atomic_store(&sim->may_be_woken, true);
 }
 
 /* There is no descriptor that could tell of virtual time. */
@@ -460,6 +516,8 @@ static void init_fields(struct coil__sim *sim, const struct coil__backend_config
     sim->base.net = &coil__sim_net;
     sim->base.is_simulated = true;
     sim->base.draw = sim_draw;
+    sim->base.guard = &sim->guard;
+    sim->base.counts = &sim->counts;
     sim->now = FIRST_INSTANT;
     sim->order.state = config->seed;
     sim->chance.state = ~config->seed;

@@ -5,7 +5,7 @@
  *   sim_name.c      addresses: parsing, conflicts, ports, who listens where
  *   sim_connect.c   listen, connect, accept
  *   sim_stream.c    bytes, ends and resets between two connected sockets
- *   sim_packet.c    what is under way between two sockets, and the latency
+ *   sim_packet.c    what is under way between two sockets, the latency and the losses
  *
  * Nothing here looks at real time, at addresses in memory or at the process's environment: a run
  * depends on the seed and on what the program does, and on nothing else (while it uses neither
@@ -20,6 +20,7 @@
 #include "sys/sim_random.h"
 
 #include <poll.h>
+#include <stdatomic.h>
 
 enum {
     COIL__SIM_FD_BASE = 1 << 28,  /* above every descriptor of the kernel's (fs.nr_open) */
@@ -106,6 +107,7 @@ enum coil__sim_packet_kind {
     COIL__SIM_KNOCK,       /* a connect reaches its listener; told to who connects */
     COIL__SIM_ESTABLISHED, /* the listener's answer: yes, */
     COIL__SIM_REFUSED,     /* or no; value: errno */
+    COIL__SIM_TIMEOUT,     /* to who sends: what was sent is never acknowledged */
 };
 
 struct coil__sim {
@@ -114,7 +116,10 @@ struct coil__sim {
     struct coil__sim_random order;  /* of completions and tasks */
     struct coil__sim_random chance; /* of faults: turning them on changes no order by itself */
     struct coil__sim_faults faults;
+    struct coil__sim_counts counts;
+    struct coil__sim_guard guard;
     int wake_fd;
+    atomic_bool may_be_woken; /* wake_fd may be readable; set after each write to it */
 
     struct coil__list done;     /* of coil_op.link_: finished, completed by wait */
     struct coil__list touched;  /* of touched_link: operations there may be able to go on */
@@ -137,7 +142,8 @@ void coil__sim_touch(struct coil__sim *sim, struct coil__sim_socket *socket);
 /* Ends an operation: takes it out of its list; the callback comes from wait. */
 void coil__sim_finish(struct coil__sim *sim, struct coil_op *op, ssize_t result);
 /* True with a probability of chance/65536; draws nothing when it is 0. */
-bool coil__sim_happens(struct coil__sim *sim, uint16_t chance);
+/* Draws whether something happens that has this chance, in parts per million; counts it. */
+bool coil__sim_happens(struct coil__sim *sim, uint32_t chance, uint64_t *count);
 
 /* sim_net.c */
 extern const struct coil__net_class coil__sim_net;
@@ -204,7 +210,8 @@ int coil__sim_take_error(struct coil__sim_socket *socket);
 
 /* sim_packet.c */
 /* Sends a packet to the socket; with no latency it has its effect at once. -ENOMEM is for DATA
- * only: when memory is out, the others arrive at once. `hops`: latencies to pass. */
+ * only: when memory is out, the others arrive at once. `hops`: latencies to pass. A packet that is
+ * lost for good takes the connection with it: `peer` may be NULL afterwards. */
 int coil__sim_packet_send(struct coil__sim *sim, struct coil__sim_socket *to,
                           enum coil__sim_packet_kind kind, size_t value, unsigned hops);
 /* Lets everything arrive that is due. */

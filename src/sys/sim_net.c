@@ -479,7 +479,8 @@ static ssize_t net_attempt(struct coil__backend *backend, struct coil_op *op)
     if (!socket) {
         return -EBADF;
     }
-    if (op->kind_ != COIL__OP_CONNECT && coil__sim_happens(sim, sim->faults.spurious_again)) {
+    if (op->kind_ != COIL__OP_CONNECT &&
+        coil__sim_happens(sim, sim->faults.spurious_again, &sim->counts.spurious_again)) {
         return -EAGAIN;
     }
     return coil__sim_attempt(sim, socket, op);

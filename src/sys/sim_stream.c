@@ -74,7 +74,8 @@ static size_t smaller(size_t a, size_t b)
 /* How many of `size` bytes are moved. */
 static size_t draw_part(struct coil__sim *sim, size_t size)
 {
-    if (size > 1 && coil__sim_happens(sim, sim->faults.short_transfers)) {
+    if (size > 1 &&
+        coil__sim_happens(sim, sim->faults.short_transfers, &sim->counts.short_transfers)) {
         return 1 + (size_t)coil__sim_random_below(&sim->chance, size - 1);
     }
     return size;
@@ -205,7 +206,7 @@ ssize_t coil__sim_send(struct coil__sim *sim, struct coil__sim_socket *socket,
     if (total == 0) {
         return 0;
     }
-    if (coil__sim_happens(sim, sim->faults.resets)) {
+    if (coil__sim_happens(sim, sim->faults.resets, &sim->counts.resets)) {
         return break_connection(sim, socket);
     }
     if (socket->peer) {
@@ -263,7 +264,8 @@ ssize_t coil__sim_recv(struct coil__sim *sim, struct coil__sim_socket *socket,
     if (socket->in.arrived == 0) {
         return receive_nothing(socket);
     }
-    if (socket->state == COIL__SIM_CONNECTED && coil__sim_happens(sim, sim->faults.resets)) {
+    if (socket->state == COIL__SIM_CONNECTED &&
+        coil__sim_happens(sim, sim->faults.resets, &sim->counts.resets)) {
         return break_connection(sim, socket);
     }
     size = draw_part(sim, smaller(total, socket->in.arrived));

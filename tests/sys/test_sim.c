@@ -381,8 +381,8 @@ static uint64_t run_stream(uint64_t seed, const struct coil__sim_faults *faults,
 static const struct coil__sim_faults rough = {
     .latency_min_ns = 1 * COIL_USEC,
     .latency_max_ns = 5 * COIL_MSEC,
-    .short_transfers = 40000,
-    .spurious_again = 20000,
+    .short_transfers = 610000,
+    .spurious_again = 305000,
 };
 
 COIL_TEST(faults_keep_the_stream_whole)
@@ -409,7 +409,7 @@ COIL_TEST(faults_of_reset_break_the_stream)
     int breaks = 0;
     int error;
 
-    faults.resets = 400;
+    faults.resets = 6100;
     for (uint64_t seed = 0; seed < (test_is_torture() ? 4 : 30) && !test_has_noticed(); seed++) {
         run_stream(seed, &faults, &error);
         breaks += error != 0;
@@ -419,7 +419,7 @@ COIL_TEST(faults_of_reset_break_the_stream)
 
 COIL_TEST(faults_of_again_end)
 {
-    struct coil__sim_faults faults = {.spurious_again = 32768};
+    struct coil__sim_faults faults = {.spurious_again = 500000};
     int refused = 0;
     int fds[2];
 
