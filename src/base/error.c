@@ -55,6 +55,7 @@ static const struct text own[] = {
     [COIL_ETLSREVOKED - FIRST] = {"-COIL_ETLSREVOKED", "the peer's certificate was revoked"},
     [COIL_ETLSVERIFY - FIRST] = {"-COIL_ETLSVERIFY", "the peer's certificate is not good"},
     [COIL_ETLSNOCERT - FIRST] = {"-COIL_ETLSNOCERT", "the peer has shown no certificate"},
+    [COIL_EHANG - FIRST] = {"-COIL_EHANG", "it hangs: it does not end in the time it may take"},
 };
 
 /* NULL when it is none of the library's own. */

@@ -112,14 +112,12 @@ static void init_fields(struct coil_loop *loop, const struct coil_loop_options *
     }
 }
 
-int coil_loop_new(const struct coil_loop_options *options, struct coil_loop **ret_loop)
+int coil__loop_new_on(const struct coil_loop_options *options,
+                      const struct coil__backend_config *config, struct coil_loop **ret_loop)
 {
-    static const struct coil_loop_options defaults = {0};
-    struct coil__backend_config config = {0};
     struct coil_loop *loop;
     int rc;
 
-    options = options ? options : &defaults;
     if (!ret_loop || options->stack_size > (size_t)1 << COIL__STACK_MAX_LOG2) {
         return -EINVAL;
     }
@@ -131,19 +129,28 @@ int coil_loop_new(const struct coil_loop_options *options, struct coil_loop **re
     if (!loop) {
         return -ENOMEM;
     }
-    config.name = options->backend ? options->backend : coil__environment_text("COIL_BACKEND");
-    config.seed = options->seed ? options->seed : coil__environment_number("COIL_SEED", 0);
-    rc = coil__backend_open(&config, &loop->backend);
+    rc = coil__backend_open(config, &loop->backend);
     if (rc < 0) {
         coil__free(loop);
         return rc;
     }
     init_fields(loop, options);
-    loop->is_shuffled = loop->backend->draw && config.seed != 0;
+    loop->is_shuffled = loop->backend->draw && config->seed != 0;
     loop->polled_at = coil_loop_now(loop);
     atomic_store(&loop->is_asleep, true);
     *ret_loop = loop;
     return 0;
+}
+
+int coil_loop_new(const struct coil_loop_options *options, struct coil_loop **ret_loop)
+{
+    static const struct coil_loop_options defaults = {0};
+    struct coil__backend_config config = {0};
+
+    options = options ? options : &defaults;
+    config.name = options->backend ? options->backend : coil__environment_text("COIL_BACKEND");
+    config.seed = options->seed ? options->seed : coil__environment_number("COIL_SEED", 0);
+    return coil__loop_new_on(options, &config, ret_loop);
 }
 
 static void leave_thread(struct coil_loop *loop)

@@ -183,6 +183,10 @@ static inline __attribute__((always_inline)) struct coil__ready *coil__loop_peek
 /* Puts what is ready into an order drawn from the seed; callbacks keep theirs among themselves. */
 void coil__loop_shuffle(struct coil_loop *loop);
 
+/* As coil_loop_new, with the backend of `config`: options->backend and ->seed are not looked at. */
+int coil__loop_new_on(const struct coil_loop_options *options,
+                      const struct coil__backend_config *config, struct coil_loop **ret_loop);
+
 /* One iteration; see coil/loop.h. The loop must not be running. */
 int coil__loop_iterate(struct coil_loop *loop, int64_t max_wait_ns);
 /* Makes `loop` the running one of this thread: 0, -COIL_ENESTED, ... Undone by leave. */

@@ -1,6 +1,7 @@
 /* environment.c - see environment.h. */
 #include "sys/environment.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,11 @@ uint64_t coil__environment_number(const char *name, uint64_t fallback)
         }
     }
     return *text == '\0' ? value : fallback;
+}
+
+const char *coil__environment_program(void)
+{
+    return program_invocation_name;
 }
 
 unsigned coil__environment_cores(void)

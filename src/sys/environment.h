@@ -11,6 +11,8 @@ const char *coil__environment_text(const char *name);
 bool coil__environment_flag(const char *name);
 /* A decimal number; `fallback` when unset or no number. */
 uint64_t coil__environment_number(const char *name, uint64_t fallback);
+/* By which name this program was called: "./test". */
+const char *coil__environment_program(void);
 /* Processors this process may run on, at least 1. */
 unsigned coil__environment_cores(void);
 
