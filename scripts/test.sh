@@ -11,7 +11,7 @@
 # ucontext   the portable context switch: tests of the layers that use it
 # aarch64    cross-built, on epoll and the simulated backend, under qemu-user
 # asan       AddressSanitizer and UndefinedBehaviorSanitizer
-# torture    each test of sys, loop, task, sync, io and tls with its n-th allocation and system call
+# torture    each test of sys, loop, task, sync, io, debug and tls with its n-th allocation and call
 #            failing (some minutes)
 # tsan, valgrind
 exec </dev/null
@@ -65,7 +65,7 @@ run() {
         ;;
     torture)
         stage torture build --suite sys --suite loop --suite task --suite sync --suite io \
-            --suite tls --test-args=--torture-soft --timeout-multiplier 4
+            --suite debug --suite tls --test-args=--torture-soft --timeout-multiplier 4
         ;;
     *)
         echo "scripts/test.sh: no stage is called $1" >&2

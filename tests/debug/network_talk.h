@@ -16,6 +16,7 @@
 enum { TALK_PORT = 4000, TALK_LINES = 20, TALK_CLIENTS = 2, TALK_LINE = 400 };
 
 struct talk_plan {
+    int lines;      /* 0: TALK_LINES */
     int expected;   /* an error with which a client may end; 0: none */
     bool tolerates; /* any error */
 };
@@ -79,6 +80,7 @@ static inline int talk_line(struct coil_stream *stream, int number)
 static inline int talk_client(void *arg)
 {
     const struct talk_plan *plan = *(struct talk_plan **)arg;
+    int lines = plan->lines ? plan->lines : TALK_LINES;
     struct coil_stream *stream = NULL;
     int rc = coil_open_connection("127.0.0.1", TALK_PORT, NULL, &stream);
 
@@ -86,7 +88,7 @@ static inline int talk_client(void *arg)
     talked.dialled += rc >= 0;
     if (rc >= 0) {
         coil_timeout(60 * COIL_MINUTE) { /* a peer that has given up says nothing */
-            for (int i = 0; i < TALK_LINES && rc >= 0; i++) {
+            for (int i = 0; i < lines && rc >= 0; i++) {
                 rc = talk_line(stream, i);
             }
         }
