@@ -1,4 +1,6 @@
 /* The simulated backend: clock, wake-ups, cancels, seeds, faults, real descriptors, memory. */
+#include "sys/sim.h"
+
 #include "sim_calls.h"
 
 #include "fault.h"
@@ -323,6 +325,63 @@ COIL_TEST(latency_and_cancel_of_connect)
     CHECK_ERR(finish(&call), -ECANCELED);
     CHECK_OK(close_fd(fd));
     pass(COIL_SEC);
+    close_sim();
+}
+
+/* A cable that is cut while a connection stands: who sends is told after Linux's fifteen tries, who
+ * receives hears nothing. */
+COIL_TEST(loss_of_everything_ends_in_a_timeout)
+{
+    struct call receiving = {0};
+    struct call sending = {0};
+    int64_t begin;
+    char got[8];
+    int fds[2];
+
+    open_with(1, &slow);
+    make_pair(fds);
+    coil__sim_of(backend)->faults.losses = 1000000;
+    submit(&receiving, COIL__OP_RECV, fds[1], got, sizeof got, 0);
+    CHECK_INT(try_send(fds[0], "abc", 3), ==, 3);
+    begin = now();
+    submit(&sending, COIL__OP_RECV, fds[0], got, sizeof got, 0);
+    while (!sending.is_done) {
+        pass(COIL_MINUTE);
+    }
+    CHECK_ERR(sending.op.result, -ETIMEDOUT);
+    CHECK_INT(now() - begin, ==, 924600 * COIL_MSEC + 10 * COIL_MSEC);
+    CHECK_INT(backend->counts->losses, ==, 16);
+    CHECK_ERR(try_send(fds[0], "x", 1), -EPIPE);
+    pass(60 * COIL_MINUTE);
+    CHECK(!receiving.is_done);
+    backend->class->cancel(backend, &receiving.op);
+    CHECK_ERR(finish(&receiving), -ECANCELED);
+    CHECK_OK(close_fd(fds[0]));
+    CHECK_OK(close_fd(fds[1]));
+    close_sim();
+}
+
+COIL_TEST(loss_delays_what_comes_behind_it)
+{
+    char got[8];
+    int64_t begin;
+    int fds[2];
+
+    open_sim();
+    make_pair(fds);
+    begin = now();
+    coil__sim_of(backend)->faults.losses = 500000;
+    do { /* until one is late */
+        CHECK_INT(try_send(fds[0], "a", 1), ==, 1);
+    } while (backend->counts->losses == 0 && !test_has_noticed());
+    coil__sim_of(backend)->faults.losses = 0;
+    CHECK_INT(try_send(fds[0], "b", 1), ==, 1);
+    while (try_recv(fds[1], got, 1) == 1) {
+        CHECK_INT(got[0], ==, 'a');
+    }
+    CHECK_INT(do_op(COIL__OP_RECV, fds[1], got, sizeof got, 0), ==, 2);
+    CHECK_MEM(got, "ab", 2);
+    CHECK_INT(now() - begin, >=, 200 * COIL_MSEC);
     close_sim();
 }
 
