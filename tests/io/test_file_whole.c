@@ -299,16 +299,16 @@ TASK_TEST(file_read_cancel_race)
 TASK_TEST(dir_lists_every_entry_once)
 {
     struct path folder = make_folder("folder");
-    static bool is_seen[1000];
-    int total = test_is_torture() ? 30 : 1000;
+    static bool is_seen[300]; /* with such names more than the buffer has room for */
+    int total = test_is_torture() ? 30 : 300;
     struct coil_dir_entry entry;
     struct coil_dir dir = {0};
     int count = 0;
 
     for (int i = 0; i < total; i++) {
-        char name[64];
+        char name[256];
 
-        snprintf(name, sizeof name, "folder/a-name-that-takes-some-room-%d", i);
+        snprintf(name, sizeof name, "folder/%0200d-%d", 0, i);
         close(open(path_of(name).text, O_WRONLY | O_CREAT, 0600));
     }
     CHECK_OK(coil_dir_open(&dir, folder.text));

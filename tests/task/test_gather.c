@@ -117,8 +117,9 @@ TASK_TEST(gather_takes_many_duplicates)
     enum { MANY = 1000000, ENDED = 10000 };
     int64_t span = COIL_MSEC;
     int five = 5;
-    size_t count = test_is_torture() || test_has_valgrind() ? 1000 : MANY;
-    size_t unique = test_is_torture() || test_has_valgrind() ? 10 : 2 * ENDED;
+    bool is_slow = test_is_torture() || test_has_valgrind() || test_has_tsan();
+    size_t count = is_slow ? 1000 : MANY;
+    size_t unique = is_slow ? 10 : 2 * ENDED;
     struct coil_task **tasks = malloc(count * sizeof *tasks);
     int *results = malloc(count * sizeof *results);
 
