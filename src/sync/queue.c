@@ -169,7 +169,7 @@ static int init(struct coil_queue *queue, size_t item_size, size_t max, uint8_t 
         return -EINVAL;
     }
     if (order == PRIORITY) { /* the items stay aligned, and the number behind them */
-        if (item_size > SIZE_MAX - 2 * sizeof(uint64_t)) {
+        if (item_size > SIZE_MAX - 31) {
             return -ENOMEM;
         }
         slot_size = ((item_size + 15) & ~(size_t)15) + 16;

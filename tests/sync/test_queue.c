@@ -346,6 +346,7 @@ TASK_TEST(queue_survives_the_lack_of_memory)
     CHECK_ERR(coil_queue_init(&queue, 1000, SIZE_MAX / 2), -ENOMEM);
     coil_queue_deinit(&queue);
     CHECK_ERR(coil_priority_queue_init(&queue, SIZE_MAX - 4, 1, compare_ints, NULL), -ENOMEM);
+    CHECK_ERR(coil_priority_queue_init(&queue, SIZE_MAX - 16, 0, compare_ints, NULL), -ENOMEM);
     coil_queue_deinit(&queue);
     CHECK_OK(coil_queue_init(&queue, sizeof(int), 0));
     fault_alloc_at(2);
