@@ -21,6 +21,9 @@
 /* The pipe holds no more than one buffer does. */
 enum { PIECE = 64 * 1024 };
 
+/* What a trip says whose socket has nothing for now. (-EAGAIN: there was no thread.) */
+enum { NOTHING = 1 };
+
 /* Where the bytes go. */
 struct sink {
     struct coil__file_part part;
@@ -146,7 +149,7 @@ static int empty_pipe(struct pull_job *job)
     return 0;
 }
 
-/* 0: all of it is there, or (is_reading) the stream is at its end; -EAGAIN: it has nothing now. */
+/* 0: all of it is there, or (is_reading) the stream is at its end; NOTHING. */
 static int run_pull(void *arg)
 {
     struct pull_job *job = arg;
@@ -157,6 +160,9 @@ static int run_pull(void *arg)
                             ? -ECANCELED
                             : coil__os_splice_in(job->from, job->pipe[1], piece_of(job->sink));
 
+        if (count == -EAGAIN) {
+            return NOTHING;
+        }
         if (count <= 0) {
             job->is_reading = true;
             return (int)count;
@@ -178,7 +184,7 @@ static int pull_in_thread(struct coil_task *self, struct pull_job *job, struct c
     if (rc == -ECANCELED) {
         return self->cancel ? coil__cancel_error(self) : -COIL_ECLOSED;
     }
-    if (job->is_reading && rc != -EAGAIN && rc != -EINVAL) {
+    if (job->is_reading && rc != -EINVAL) {
         return coil__stream_note(stream, rc, 0);
     }
     return rc;
@@ -226,7 +232,7 @@ static int pull(struct coil_task *self, struct sink *sink, struct coil_stream *s
     do {
         rc = coil__stream_wait_readable(stream, self);
         rc = rc < 0 ? rc : pull_in_thread(self, &job, stream);
-    } while (rc == -EAGAIN);
+    } while (rc == NOTHING);
     if (job.in_pipe > 0) {
         rc = rescue(self, &job, stream, rc);
     }

@@ -17,6 +17,9 @@
 
 enum { PIECE = 64 * 1024, PUSH_PIECE = 256 * 1024 };
 
+/* What a trip says whose descriptor takes no more for now. (-EAGAIN: there was no thread.) */
+enum { NO_ROOM = 1 };
+
 /* --- by the system's call --- */
 
 struct push_job {
@@ -37,15 +40,15 @@ static int run_push(void *arg)
             job->stop ? -ECANCELED : coil__os_sendfile(job->out_fd, part->fd, &offset, size);
 
         if (rc <= 0) {
-            return (int)rc;
+            return rc == -EAGAIN ? NO_ROOM : (int)rc;
         }
         coil__file_part_advance(part, rc);
     }
     return 0;
 }
 
-/* Sends what there is room for. 0: all, or the file is at its end; -EAGAIN: there is no more room;
- * -EINVAL: perhaps the other way can do it. place: shows meanwhile how to end it early. */
+/* Sends what there is room for. 0: all, or the file is at its end; NO_ROOM; -EINVAL: perhaps the
+ * other way can do it. place: shows meanwhile how to end it early. */
 static int push(struct coil_task *self, struct coil__file_part *part, int out_fd,
                 atomic_bool **place, const char *what)
 {
@@ -126,7 +129,7 @@ static ssize_t send_to_fd(struct coil_task *self, struct coil__file_part *part, 
     ssize_t rc = -EINVAL;
 
     if (coil__os_takes_sendfile(out_fd)) {
-        while ((rc = push(self, part, out_fd, &stop, "sendfile")) == -EAGAIN) {
+        while ((rc = push(self, part, out_fd, &stop, "sendfile")) == NO_ROOM) {
             rc = coil_poll(out_fd, POLLOUT);
             if (rc < 0) {
                 return rc;
@@ -158,7 +161,7 @@ static ssize_t push_to_stream(struct coil_task *self, struct coil__file_part *pa
         int pushed = push(self, part, stream->fd, &stream->push_stop, "stream sendfile");
 
         rc = coil__stream_state_error(stream); /* closed meanwhile? */
-        if (rc < 0 || pushed != -EAGAIN) {
+        if (rc < 0 || pushed != NO_ROOM) {
             return rc < 0 ? rc : pushed;
         }
         op = (struct coil_op){.kind_ = COIL__OP_POLL, .fd_ = stream->fd, .flags_ = POLLOUT};

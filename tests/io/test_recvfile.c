@@ -450,6 +450,27 @@ TASK_TEST(recvfile_stream_that_is_closed_meanwhile)
     return 0;
 }
 
+/* It says so, instead of trying again and again; and nothing is lost. */
+TASK_TEST(recvfile_without_threads)
+{
+    struct flow flow;
+
+    if (test_backend_is("sim")) {
+        test_skip("simulated sockets need no thread");
+    }
+    open_flow(&flow);
+    flow.count = 100;
+    send_more(&flow, 100);
+    fault_syscall_named("pthread_create", 1, EAGAIN);
+    CHECK_ERR(receive(&flow), -EAGAIN);
+    CHECK(fault_was_injected());
+    fault_off();
+    CHECK_INT(receive(&flow), ==, 100);
+    check_file(&flow, 0, 100);
+    close_flow(&flow);
+    return 0;
+}
+
 TASK_TEST(recvfile_errors)
 {
     struct path path = make_text("file", "hello");

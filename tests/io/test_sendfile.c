@@ -422,6 +422,30 @@ TASK_TEST(sendfile_error_after_a_part)
 }
 
 /* A disk that is full: what was written counts, and the rest goes when there is room. */
+/* It says so, instead of trying again and again. */
+TASK_TEST(sendfile_without_threads)
+{
+    struct path path = make_file("file", 1000);
+    const enum sink sinks[] = {TO_LIBRARY_SOCKET, TO_PIPE, TO_STREAM};
+
+    if (test_backend_is("sim")) {
+        test_skip("simulated sockets need no thread");
+    }
+    for (size_t i = 0; i < sizeof sinks / sizeof *sinks; i++) {
+        struct flow flow;
+
+        open_flow(&flow, sinks[i], path.text);
+        fault_syscall_named("pthread_create", 1, EAGAIN);
+        CHECK_ERR(send_file(&flow, &flow.offset, 1000), -EAGAIN);
+        CHECK(fault_was_injected());
+        fault_off();
+        CHECK_INT(flow.offset, ==, 0);
+        close_out(&flow);
+        close_flow(&flow);
+    }
+    return 0;
+}
+
 TASK_TEST(sendfile_file_that_cannot_grow)
 {
     struct rlimit small = {300000, 0};
