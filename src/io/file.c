@@ -35,17 +35,38 @@ static bool joins_batch(const struct coil_loop *loop)
            (loop->current || loop->ready.head || backend->class->has_work(backend));
 }
 
+/* The ring reads from a pipe or a socket, whatever position it is asked for. So whoever comes first
+ * since the last poll tries all the same, and that is good for those who follow. */
+static bool has_position(const struct coil_loop *loop, const struct coil_op *op)
+{
+    return op->offset_ < 0 ||
+           (loop->positions_fd == op->fd_ && loop->positions_at == loop->polled_at);
+}
+
+static ssize_t try_read(struct coil_loop *loop, struct coil_op *op)
+{
+    ssize_t rc = coil__os_read_cached(op);
+
+    if (rc >= 0 && op->offset_ >= 0) {
+        loop->positions_fd = op->fd_;
+        loop->positions_at = loop->polled_at;
+    }
+    return rc;
+}
+
 ssize_t coil__file_transfer(struct coil_task *self, struct coil_op *op, const char *what)
 {
+    struct coil_loop *loop = self->loop;
     bool is_read = op->kind_ == COIL__OP_READ || op->kind_ == COIL__OP_READV;
+    bool is_tried = is_read && !(joins_batch(loop) && has_position(loop, op));
     struct transfer transfer = {.op = op};
-    ssize_t rc = is_read && !joins_batch(self->loop) ? coil__os_read_cached(op) : -EAGAIN;
+    ssize_t rc = is_tried ? try_read(loop, op) : -EAGAIN;
 
     if (rc != -EAGAIN) {
         coil__spend(self);
         return rc;
     }
-    if (self->loop->backend->class->waits_for_files) {
+    if (loop->backend->class->waits_for_files) {
         rc = is_read || op->offset_ < 0 ? 0 : coil__os_check_position(op);
         return rc < 0 ? rc : coil__op_wait(self, op, what);
     }

@@ -94,6 +94,8 @@ struct coil_loop {
     struct coil__processes *processes;         /* io/process.c; NULL: never had a child */
     struct coil__names *names;                 /* io/names.c; NULL: never asked for one */
     struct coil__process_pool *process_pool;   /* io/process_pool.c; NULL: never had one */
+    int positions_fd;                          /* io/file.c: was read from at a position, */
+    int64_t positions_at;                      /* after the poll at that time */
     /* Threads, made on first use (pool.c). */
     struct coil__pool *workers;
     struct coil__pool *resolvers;

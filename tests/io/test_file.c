@@ -278,6 +278,29 @@ TASK_TEST(file_errors)
     return 0;
 }
 
+/* Who is not alone goes to io_uring at once, which reads from a pipe wherever it is asked to. */
+TASK_TEST(file_errors_in_company)
+{
+    struct job jobs[4];
+    struct coil_task *tasks[4];
+    char buf[8];
+    int pipes[2];
+
+    CHECK_INT(pipe(pipes), ==, 0);
+    CHECK_INT(write(pipes[1], "abcdefgh", 8), ==, 8);
+    for (int i = 0; i < 4; i++) {
+        tasks[i] = start(&jobs[i], i % 2 ? PREADV : PREAD, pipes[0]);
+    }
+    for (int i = 0; i < 4; i++) {
+        CHECK_OK(coil_await(tasks[i]));
+        CHECK_ERR(jobs[i].rc, -ESPIPE);
+    }
+    CHECK_INT(read(pipes[0], buf, sizeof buf), ==, 8); /* all is still there */
+    close(pipes[0]);
+    close(pipes[1]);
+    return 0;
+}
+
 /* An unreadable file; root may read it in spite of that. */
 TASK_TEST(file_unreadable)
 {
