@@ -4,6 +4,7 @@
  * streams are closed there, so that a task that is cancelled before its first step leaves nothing
  * open. `is_idle` is set while none of them is left; `has_room` while another client may come.
  */
+#include "io/address.h"
 #include "io/net.h"
 #include "io/stream.h"
 
@@ -37,6 +38,7 @@ struct coil_server {
     size_t running_acceptors;
     struct coil_event is_idle;
     struct coil_event has_room;
+    bool is_unix;
     bool is_stopping;
     bool is_closing;               /* a task waits in coil_server_close */
     bool has_closed_clients;       /* has closed or aborted streams of theirs */
@@ -126,7 +128,7 @@ static void start_client(struct coil_server *server, int fd)
     struct coil_stream *stream;
     struct coil_task *handle;
     struct coil_task *task;
-    int rc = coil__stream_open_socket(fd, &server->options.stream, &args.stream);
+    int rc = coil__stream_open_socket(fd, server->is_unix, &server->options.stream, &args.stream);
 
     if (rc < 0) {
         report(server, "a client was turned away", rc);
@@ -301,6 +303,7 @@ int coil_start_server(const char *host, uint16_t port, const struct coil_server_
         }
         return -ENOMEM;
     }
+    server->is_unix = host && coil__is_unix(host);
     rc = take_sockets(server, fds, count);
     if (rc < 0) {
         coil_server_close(server);

@@ -7,6 +7,7 @@
 
 #include "base/handle.h"
 #include "base/memory.h"
+#include "io/address.h"
 #include "io/datagram.h"
 
 #include <coil/net.h>
@@ -168,7 +169,8 @@ static int prepare(struct coil_loop *loop, const struct coil_stream_options *opt
     return 0;
 }
 
-static struct coil_stream *make(struct coil__io *io, int fd, struct coil_transport *transport,
+static struct coil_stream *make(struct coil__io *io, int fd, bool is_unix,
+                                struct coil_transport *transport,
                                 const struct coil_stream_options *options)
 {
     struct coil_stream *stream = io->free_streams;
@@ -180,6 +182,7 @@ static struct coil_stream *make(struct coil__io *io, int fd, struct coil_transpo
         .loop = io->loop,
         .io = io,
         .fd = fd,
+        .is_unix = is_unix,
         .transport = transport,
         .generation = generation,
         .limit = options->limit ? options->limit : DEFAULT_LIMIT,
@@ -193,8 +196,8 @@ static struct coil_stream *make(struct coil__io *io, int fd, struct coil_transpo
     return handle_of(stream);
 }
 
-static int open_on(struct coil_loop *loop, int fd, const struct coil_stream_options *options,
-                   struct coil_stream **ret_stream)
+static int open_on(struct coil_loop *loop, int fd, bool is_unix,
+                   const struct coil_stream_options *options, struct coil_stream **ret_stream)
 {
     struct coil__io *io = NULL;
     int rc;
@@ -206,11 +209,11 @@ static int open_on(struct coil_loop *loop, int fd, const struct coil_stream_opti
     if (rc < 0) {
         return rc;
     }
-    *ret_stream = make(io, fd, NULL, options);
+    *ret_stream = make(io, fd, is_unix, NULL, options);
     return 0;
 }
 
-int coil__stream_open_socket(int fd, const struct coil_stream_options *options,
+int coil__stream_open_socket(int fd, bool is_unix, const struct coil_stream_options *options,
                              struct coil_stream **ret_stream)
 {
     struct coil_loop *loop = coil__thread.loop;
@@ -223,7 +226,7 @@ int coil__stream_open_socket(int fd, const struct coil_stream_options *options,
         coil__net_os.close(NULL, fd);
         return coil__no_task();
     }
-    rc = ret_stream ? open_on(loop, fd, options, ret_stream) : -EINVAL;
+    rc = ret_stream ? open_on(loop, fd, is_unix, options, ret_stream) : -EINVAL;
     if (rc < 0 && rc != -EBADF) {
         loop->backend->net->close(loop->backend, fd);
     }
@@ -234,14 +237,15 @@ int coil_stream_open(int fd, const struct coil_stream_options *options,
                      struct coil_stream **ret_stream)
 {
     struct coil_loop *loop = coil__thread.loop;
-    int type = 0;
-    socklen_t size = sizeof type;
+    int domain = 0;
+    socklen_t size = sizeof domain;
     int rc = fd < 0 || !loop ? -EBADF
                              : loop->backend->net->get_option(loop->backend, fd, SOL_SOCKET,
-                                                              SO_TYPE, &type, &size);
+                                                              SO_DOMAIN, &domain, &size);
 
-    return rc == 0 || rc == -EBADF ? coil__stream_open_socket(fd, options, ret_stream)
-                                   : coil__stream_open_descriptor(fd, options, ret_stream);
+    return rc == 0 || rc == -EBADF
+               ? coil__stream_open_socket(fd, domain == AF_UNIX, options, ret_stream)
+               : coil__stream_open_descriptor(fd, options, ret_stream);
 }
 
 static bool is_complete(const struct coil_transport_class *class)
@@ -280,7 +284,7 @@ int coil_stream_open_transport(struct coil_transport *transport,
         drop_transport(transport);
         return rc;
     }
-    *ret_stream = make(io, -1, transport, options);
+    *ret_stream = make(io, -1, false, transport, options);
     return 0;
 }
 
@@ -297,7 +301,7 @@ int coil_open_connection(const char *host, uint16_t port, const struct coil_stre
 {
     int fd = ret_stream ? coil_dial(host, port, NULL) : -EINVAL;
 
-    return fd < 0 ? fd : coil__stream_open_socket(fd, options, ret_stream);
+    return fd < 0 ? fd : coil__stream_open_socket(fd, coil__is_unix(host), options, ret_stream);
 }
 
 int coil__stream_find(struct coil_stream *handle, struct coil_stream **ret_stream)

@@ -80,6 +80,7 @@ struct coil_stream {
     struct coil_transport *transport; /* instead of a socket; NULL: there is one */
     int read_error;        /* negative: what reading met; returned once the buffer is empty */
     int write_error;       /* negative: what sending met; nothing is sent any more */
+    bool is_unix;          /* a unix socket: see coil__stream_note */
     bool is_drained;       /* the last receive came up short: the next one will have to wait */
     bool has_told_drained; /* and try_read has said so */
     bool is_at_eof;        /* the peer's end was received */
@@ -135,11 +136,13 @@ void coil__stream_sent(struct coil_stream *stream);
 ssize_t coil__stream_op_wait(struct coil_stream *stream, struct coil_task *self, struct coil_op *op,
                              struct coil_op **place, const char *what);
 
-/* Keeps what a receive of `asked` bytes has told about the connection; returns count. */
+/* Keeps what a receive of `asked` bytes has told about the connection; returns count. One that
+ * comes up short has taken all there was; but not from a unix socket, where it also ends with what
+ * was sent together with descriptors, whatever stands behind that. */
 static inline ssize_t coil__stream_note(struct coil_stream *stream, ssize_t count, size_t asked)
 {
     if (count > 0) {
-        stream->is_drained = (size_t)count < asked && !stream->transport;
+        stream->is_drained = (size_t)count < asked && !stream->transport && !stream->is_unix;
         stream->has_told_drained = false;
     } else if (count == 0) {
         stream->is_at_eof = true;
@@ -149,8 +152,8 @@ static inline ssize_t coil__stream_note(struct coil_stream *stream, ssize_t coun
     return count;
 }
 
-/* As coil_stream_open, for what is known to be a socket. */
-int coil__stream_open_socket(int fd, const struct coil_stream_options *options,
+/* As coil_stream_open, for what is known to be a socket, and whether a unix one. */
+int coil__stream_open_socket(int fd, bool is_unix, const struct coil_stream_options *options,
                              struct coil_stream **ret_stream);
 
 /* stream_read.c: forgets what was received. */

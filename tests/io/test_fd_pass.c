@@ -175,6 +175,89 @@ TASK_TEST(fds_sent_to_a_stream_are_dropped)
     return 0;
 }
 
+/* What a message is read by: three ways of its own through a stream. */
+enum { BY_READ, BY_LINE, BY_PEEK, WAYS };
+
+static void read_message(struct coil_stream *stream, int way)
+{
+    const char *data = "";
+    char buf[16];
+
+    switch (way) {
+    case BY_READ:
+        CHECK_INT(coil_stream_read(stream, buf, sizeof buf), ==, 2);
+        CHECK_INT(coil_stream_read(stream, buf + 2, sizeof buf - 2), ==, 3);
+        CHECK_MEM(buf, "abcd\n", 5);
+        break;
+    case BY_LINE:
+        CHECK_INT(coil_stream_read_line(stream, buf, sizeof buf), ==, 5);
+        CHECK_STR(buf, "abcd\n");
+        break;
+    default:
+        CHECK_INT(coil_stream_peek(stream, 5, &data), ==, 5);
+        CHECK_MEM(data, "abcd\n", 5);
+        CHECK_OK(coil_stream_consume(stream, 5));
+    }
+}
+
+/* The system ends a receive with the bytes that came with descriptors; others may be there. */
+static void send_message(int fd)
+{
+    CHECK_INT(coil_send_fds(fd, "ab", 2, &fd, 1), ==, 2);
+    CHECK_INT(coil_send_all(fd, "cd\n", 3), ==, 3);
+}
+
+TASK_TEST(fds_hide_nothing_that_stands_behind)
+{
+    for (int way = 0; way < WAYS; way++) {
+        struct coil_stream *stream = NULL;
+        int pair[2];
+
+        test_socket_pair(pair);
+        CHECK_OK(coil_stream_open(pair[1], NULL, &stream));
+        coil_timeout(5 * COIL_SEC) {
+            for (int round = 0; round < 4; round++) {
+                send_message(pair[0]);
+                CHECK_OK(coil_sleep(COIL_MSEC));
+                read_message(stream, way);
+            }
+        }
+        CHECK_OK(coil_stream_close(stream));
+        close(pair[0]);
+    }
+    return 0;
+}
+
+static int answer(struct coil_stream *stream, void *user)
+{
+    (void)user;
+    read_message(stream, BY_READ);
+    send_message(coil_stream_get_fd(stream));
+    return 0;
+}
+
+TASK_TEST(fds_hide_nothing_from_servers_and_clients)
+{
+    struct coil_server *server = NULL;
+    struct coil_stream *stream = NULL;
+    char text[280] = "unix:";
+
+    if (test_backend_is("sim")) {
+        test_skip("descriptors do not go over simulated sockets");
+    }
+    test_temp_path(text + 5, sizeof text - 5, "socket");
+    CHECK_OK(coil_start_server(text, 0, NULL, answer, NULL, &server));
+    coil_timeout(5 * COIL_SEC) {
+        CHECK_OK(coil_open_connection(text, 0, NULL, &stream));
+        send_message(coil_stream_get_fd(stream));
+        CHECK_OK(coil_sleep(COIL_MSEC));
+        read_message(stream, BY_READ);
+    }
+    CHECK_OK(coil_stream_close(stream));
+    CHECK_OK(coil_server_close(server));
+    return 0;
+}
+
 TASK_TEST(fds_when_no_more_can_be_open)
 {
     struct receiver r = {.max = 8, .fds = {-1, -1}, .count = 77};
