@@ -42,7 +42,8 @@ struct entry {
     bool is_used;             /* the heads are initialised */
     bool is_adopted;
     bool is_ready[2]; /* adopted: an edge came and no call has come up short since */
-    bool has_hung_up; /* adopted: the edge of the peer's end came: there will be no other one */
+    bool has_hung_up; /* adopted: the edge of the peer's end came: there will be no other one; or
+                         one of urgent data, before which a receive ends, whatever is behind */
 };
 
 struct epoll {
@@ -325,7 +326,7 @@ static void dispatch(struct epoll *e, int fd, uint32_t generation, uint32_t even
     }
     entry->is_ready[READ_SIDE] |= (events & READ_EVENTS) != 0;
     entry->is_ready[WRITE_SIDE] |= (events & WRITE_EVENTS) != 0;
-    entry->has_hung_up |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    entry->has_hung_up |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0;
     serve_side(e, entry, READ_SIDE, events);
     serve_side(e, entry, WRITE_SIDE, events);
     if (!entry->is_adopted) {
@@ -425,7 +426,7 @@ static int epoll_get_fd(struct coil__backend *backend)
 static int epoll_adopt(struct coil__backend *backend, int fd)
 {
     struct epoll *e = epoll_of(backend);
-    uint32_t events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    uint32_t events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     struct entry *entry;
     int rc = get_entry(e, fd, &entry);
 

@@ -8,8 +8,9 @@
  * that nobody waited for it is not known whether it came before that: it is worth a look, and no
  * more.
  *
- * After the edge of the peer's end there will be no other one, and the kernel may end a poll early
- * (it is short of memory, or its queue is full): operations get entries of their own then.
+ * After the edge of the peer's end there will be no other one; a receive ends before urgent data,
+ * and no edge tells of what stands behind; and the kernel may end a poll early (it is short of
+ * memory, or its queue is full): operations get entries of their own then.
  *
  * The poll holds the file open. So release makes the kernel let go of it at once: the close that
  * follows is the last one, and the peer hears of it.
@@ -25,10 +26,10 @@ struct watch {
     bool has_polled;  /* somebody has waited for it by an entry of his own */
     bool is_armed;    /* the kernel polls */
     bool is_told;     /* an edge came while nobody waited */
-    bool has_hung_up; /* the edge of the peer's end came */
+    bool has_hung_up; /* the edge of the peer's end came, or one of urgent data */
 };
 
-enum { HUNG_UP = POLLRDHUP | POLLHUP | POLLERR, FD_SHIFT = 3, GENERATION_SHIFT = 34 };
+enum { HUNG_UP = POLLRDHUP | POLLHUP | POLLERR | POLLPRI, FD_SHIFT = 3, GENERATION_SHIFT = 34 };
 
 static uint64_t data_of(const struct watch *watch)
 {
@@ -130,7 +131,7 @@ static bool arm(struct coil__uring *u, struct watch *watch)
         return false;
     }
     watch->generation = (watch->generation + 1) & ((UINT32_C(1) << (64 - GENERATION_SHIFT)) - 1);
-    io_uring_prep_poll_multishot(sqe, watch->fd, POLLIN | POLLRDHUP);
+    io_uring_prep_poll_multishot(sqe, watch->fd, POLLIN | POLLPRI | POLLRDHUP);
     io_uring_sqe_set_data64(sqe, data_of(watch));
     watch->is_armed = true;
     watch->is_told = false;

@@ -74,3 +74,36 @@ TASK_TEST(wait_readable_cancelled_and_closed)
     CHECK_OK(coil_close(peer));
     return 0;
 }
+
+/* A receive ends before urgent data, whatever stands behind; and the urgent byte is passed over. */
+TASK_TEST(wait_behind_urgent_data)
+{
+    if (test_backend_is("sim")) {
+        test_skip("nothing is urgent in the simulated network");
+    }
+    for (int way = 0; way < 3; way++) {
+        int peer;
+        struct coil_stream *stream = open_half(NULL, &peer);
+        char buf[16];
+
+        for (int round = 0; round < 4; round++) {
+            send_text(peer, "ab");
+            CHECK_INT(coil_send(peer, "!", 1, MSG_OOB), ==, 1);
+            send_text(peer, "cd\n");
+            if (way > 0) { /* else they come one by one, perhaps */
+                CHECK_OK(coil_sleep(COIL_MSEC));
+            }
+            coil_timeout(5 * COIL_SEC) {
+                if (way < 2) {
+                    CHECK_INT(coil_stream_read_exactly(stream, buf, 5, NULL), ==, 5);
+                } else {
+                    CHECK_INT(coil_stream_read_line(stream, buf, sizeof buf), ==, 5);
+                }
+            }
+            CHECK_MEM(buf, "abcd\n", 5);
+        }
+        CHECK_OK(coil_stream_close(stream));
+        CHECK_OK(coil_close(peer));
+    }
+    return 0;
+}
