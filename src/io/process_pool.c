@@ -265,12 +265,23 @@ static int send_all(int fd, const void *buf, size_t size)
     return 0;
 }
 
+/* What is there already is taken in a cancelled task, too. */
+static ssize_t receive(int fd, void *buf, size_t size)
+{
+    struct coil__backend *backend = coil__thread.loop->backend;
+    struct coil_op op = {.kind_ = COIL__OP_RECV, .fd_ = fd, .buf_ = buf, .size_ = size};
+    ssize_t rc = coil_recv(fd, buf, size, 0);
+    ssize_t more = rc < 0 && coil_check_cancel() < 0 ? backend->net->attempt(backend, &op) : rc;
+
+    return more > 0 ? more : rc;
+}
+
 static int receive_all(int fd, void *buf, size_t size)
 {
     char *to = buf;
 
     while (size > 0) {
-        ssize_t rc = coil_recv(fd, to, size, 0);
+        ssize_t rc = receive(fd, to, size);
 
         if (rc <= 0) {
             return rc == 0 || rc == -ECONNRESET ? -EPIPE : (int)rc;
