@@ -45,29 +45,63 @@ static int mode_of(const struct coil_tls_context *context)
     return SSL_CTX_get_verify_mode(context->ssl_ctx);
 }
 
-/* The other context brings its certificate, authorities and protocols; what else counts is taken
- * from it by hand. */
-static int on_server_name(SSL *ssl, int *ret_alert, void *user)
+/* The host of a hello's server_name (RFC 6066, 3: a list, of which the first one counts). What is
+ * no name OpenSSL refuses itself, later. */
+static bool get_asked(SSL *ssl, const char **ret_name, size_t *ret_size)
 {
-    const struct coil_tls_context *context = user;
-    struct coil__tls_conn *conn = SSL_get_ex_data(ssl, 0);
-    const char *asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    struct coil_tls_context *other;
+    const unsigned char *data;
+    size_t size, name_size;
 
-    if (!asked) {
-        return SSL_TLSEXT_ERR_NOACK;
+    if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &size) || size < 5) {
+        return false;
+    }
+    name_size = (size_t)data[3] << 8 | data[4];
+    if (data[2] != TLSEXT_NAMETYPE_host_name || name_size == 0 || name_size > size - 5 ||
+        name_size > TLSEXT_MAXLEN_host_name || memchr(data + 5, '\0', name_size)) {
+        return false;
+    }
+    *ret_name = (const char *)data + 5;
+    *ret_size = name_size;
+    return true;
+}
+
+/* Called before anything else of the hello is looked at. So a session that it wants to resume is
+ * compared with the context that serves the name: one that was made by the rules of another
+ * context, which may ask for no certificate, is not taken (the handshake is a full one then). The
+ * other context brings its certificate, authorities and protocols; what else counts is taken from
+ * it by hand. */
+static int on_hello(SSL *ssl, int *ret_alert, void *user)
+{
+    struct coil__tls_conn *conn = SSL_get_ex_data(ssl, 0);
+    struct coil_tls_context *other;
+    const char *asked;
+    size_t size;
+
+    (void)user;
+    if (!get_asked(ssl, &asked, &size)) {
+        return SSL_CLIENT_HELLO_SUCCESS;
     }
     coil__free(conn->server_name);
-    conn->server_name = coil__tls_copy(asked, strlen(asked));
-    other = find_context(context, asked);
+    conn->server_name = coil__tls_copy(asked, size);
+    other = conn->server_name ? find_context(conn->context, conn->server_name) : NULL;
     if (!conn->server_name || (other && !SSL_set_SSL_CTX(ssl, other->ssl_ctx))) {
         *ret_alert = SSL_AD_INTERNAL_ERROR;
-        return SSL_TLSEXT_ERR_ALERT_FATAL;
+        return SSL_CLIENT_HELLO_ERROR;
     }
     if (other) {
         SSL_set_verify(ssl, mode_of(other), coil__tls_on_verify);
     }
-    return SSL_TLSEXT_ERR_OK;
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+/* Tells the client that its name has counted. */
+static int on_server_name(SSL *ssl, int *ret_alert, void *user)
+{
+    const struct coil__tls_conn *conn = SSL_get_ex_data(ssl, 0);
+
+    (void)ret_alert;
+    (void)user;
+    return conn->server_name ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
 static int add_name(struct coil_tls_context *context, const struct coil_tls_name *given)
@@ -97,8 +131,8 @@ int coil__tls_set_names(struct coil_tls_context *context,
     if (!context->is_server) {
         return options->name_count > 0 ? -EINVAL : 0;
     }
+    SSL_CTX_set_client_hello_cb(context->ssl_ctx, on_hello, NULL);
     SSL_CTX_set_tlsext_servername_callback(context->ssl_ctx, on_server_name);
-    SSL_CTX_set_tlsext_servername_arg(context->ssl_ctx, context);
     if (options->name_count == 0) {
         return 0;
     }

@@ -1,5 +1,5 @@
 /* What a hello asks for: protocols (ALPN) and server names (SNI) (E15). */
-#include "tls_pair.h"
+#include "raw_peer.h"
 
 #define LIST(...)                                                                                  \
     (const char *const[])                                                                          \
@@ -159,6 +159,100 @@ TASK_TEST(sni_brings_its_rules)
         coil_stream_abort(ends[CLIENT].stream);
     }
     free_contexts(ends);
+    free_cast(&cast);
+    return 0;
+}
+
+/* --- sessions between names --- */
+
+/* A raw client's visit; its certificate and session may be NULL. */
+struct visit {
+    struct coil_tls_context *server;
+    const struct identity *identity;
+    int version;
+    int rc; /* the server's */
+    bool is_resumed;
+    bool has_certificate;
+};
+
+static int greet(void *arg)
+{
+    struct end *end = arg;
+
+    run_end(end);
+    return end->stream ? (int)coil_stream_write(end->stream, "hello", 5) : 0;
+}
+
+/* Returns the session that it may be resumed by, if it was let in. */
+static SSL_SESSION *visit(struct visit *visit, const char *name, SSL_SESSION *session)
+{
+    struct coil_tls_info info = {0};
+    SSL_SESSION *fresh = NULL;
+    struct coil_stream *lower[2];
+    struct coil_task *task;
+    struct raw raw;
+    struct end end;
+    char buf[8];
+
+    open_streams(NULL, lower);
+    raw_init(&raw, lower[1], false, visit->identity);
+    CHECK(SSL_set_max_proto_version(raw.ssl, visit->version) > 0);
+    CHECK(SSL_set_tlsext_host_name(raw.ssl, name) > 0);
+    CHECK(!session || SSL_set_session(raw.ssl, session) > 0);
+    end = (struct end){.lower = lower[0], .context = visit->server};
+    task = coil_create_task(greet, &end);
+    if (raw_handshake(&raw) == 1 && raw_read(&raw, buf, sizeof buf) == 5) {
+        fresh = SSL_get1_session(raw.ssl); /* the tickets of TLS 1.3 came before */
+    } else {
+        coil_stream_abort(raw.stream);
+    }
+    CHECK_OK(coil_await(task));
+    visit->rc = end.rc;
+    if (end.stream) {
+        CHECK_OK(coil_tls_get_info(end.stream, &info));
+        CHECK_STR(info.server_name, name);
+    }
+    visit->is_resumed = info.is_resumed;
+    visit->has_certificate = info.has_certificate;
+    coil_stream_abort(end.stream);
+    coil_stream_abort(raw.stream);
+    SSL_set_shutdown(raw.ssl, SSL_SENT_SHUTDOWN); /* or it takes the session for a bad one */
+    raw_deinit(&raw);
+    return fresh;
+}
+
+/* Who was let in by one name is not let in by another one, which has other rules, for that. */
+TASK_TEST(sni_sessions_stay_with_their_rules)
+{
+    struct coil_tls_context_options strict = {.verify = COIL_TLS_VERIFY_REQUIRED};
+    struct coil_tls_name name;
+    struct visit v = {0};
+    struct cast cast;
+
+    make_cast(&cast);
+    name = (struct coil_tls_name){"vault", context_named(&cast, "vault", &strict)};
+    v.server =
+        server_context(&cast, &(struct coil_tls_context_options){.names = &name, .name_count = 1});
+    coil_tls_context_free(name.context);
+    for (v.version = COIL_TLS_1_2; v.version <= COIL_TLS_1_3; v.version++) {
+        SSL_SESSION *open, *vault;
+
+        v.identity = NULL;
+        open = visit(&v, "lobby", NULL);
+        CHECK(v.rc == 0 && open && !v.is_resumed);
+        SSL_SESSION_free(visit(&v, "lobby", open));
+        CHECK(v.rc == 0 && v.is_resumed);
+        SSL_SESSION_free(visit(&v, "vault", open));
+        CHECK_ERR(v.rc, -COIL_ETLSNOCERT);
+        v.identity = &cast.client;
+        vault = visit(&v, "vault", open);
+        CHECK(v.rc == 0 && vault && !v.is_resumed && v.has_certificate);
+        SSL_SESSION_free(visit(&v, "vault", vault));
+        CHECK(v.rc == 0 && v.is_resumed && v.has_certificate);
+        SSL_SESSION_free(open);
+        SSL_SESSION_free(vault);
+    }
+    coil_tls_context_free(v.server);
     free_cast(&cast);
     return 0;
 }
