@@ -36,8 +36,10 @@ static int bio_read(BIO *bio, char *buf, size_t size, size_t *ret_count)
     if (conn->in_start < conn->in_end) {
         return read_at_hand(conn, buf, size, ret_count);
     }
-    conn->is_over_budget = conn->budget == 0;
-    count = conn->is_over_budget ? -EAGAIN : coil_stream_try_read(conn->lower, buf, size);
+    /* What a task waits for is its to take; whoever comes meanwhile waits for that task. */
+    conn->is_over_budget = conn->budget == 0 && !conn->is_reading;
+    count = conn->budget == 0 || conn->is_reading ? -EAGAIN
+                                                  : coil_stream_try_read(conn->lower, buf, size);
     if (count > 0) {
         conn->is_bulk = (size_t)count > sizeof conn->in;
         conn->budget -= conn->budget < (size_t)count ? conn->budget : (size_t)count;

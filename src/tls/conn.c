@@ -2,8 +2,9 @@
  *
  * One task may read while another one writes. They never meet inside of OpenSSL, because no call of
  * it suspends. Reading may want to write (the answer to a KeyUpdate); where the lower stream has no
- * room for that, the reader waits for room. Writing never wants to read, as there is no
- * renegotiation.
+ * room for that, the reader waits for room. Writing wants to read when a part of a message has come
+ * that is not the application's (a ticket in several records): OpenSSL takes all of that first. As
+ * much as two tasks want to read, one of them receives, and both look again.
  *
  * Sending: `send` makes one record (at most 16 KiB) at a time, and none while the lower stream has
  * FULL bytes waiting. So a record fits below its high-water mark, unless that was set lower: then
@@ -170,16 +171,24 @@ static ssize_t after_read(struct coil__tls_conn *conn, int ssl_error)
     }
 }
 
+static int tls_write_eof(struct coil_transport *transport);
+
 static ssize_t tls_receive(struct coil_transport *transport, void *buf, size_t size)
 {
     struct coil__tls_conn *conn = of(transport);
     size_t count = 0;
+    ssize_t result;
     int rc;
 
     coil__tls_prepare(conn, true);
     rc = SSL_read_ex(conn->ssl, buf, size, &count);
     coil__tls_hand_on(conn);
-    return rc > 0 ? (ssize_t)count : after_read(conn, SSL_get_error(conn->ssl, rc));
+    result = rc > 0 ? (ssize_t)count : after_read(conn, SSL_get_error(conn->ssl, rc));
+    if (conn->owes_end && !SSL_in_init(conn->ssl)) {
+        conn->owes_end = false;
+        tls_write_eof(transport);
+    }
+    return result;
 }
 
 /* Waits for bytes of the lower stream. Small messages are received into `in` meanwhile; of a large
@@ -211,9 +220,14 @@ int coil__tls_wait_lower(struct coil__tls_conn *conn)
         conn->is_over_budget = false;
         return coil_yield();
     }
+    if (conn->is_reading) {
+        return coil_event_wait(&conn->has_read);
+    }
     conn->is_reading = true;
+    coil_event_clear(&conn->has_read);
     count = receive_lower(conn);
     conn->is_reading = false;
+    coil_event_set(&conn->has_read);
     if (conn->io_error < 0) { /* broken meanwhile: the next try says how */
         return 0;
     }
@@ -249,6 +263,20 @@ static size_t tls_get_write_buffer_size(const struct coil_transport *transport)
     return conn->out_size + conn->out_flying + coil_stream_get_write_buffer_size(conn->lower);
 }
 
+/* A call that writes has returned rc. -EAGAIN: it has to wait for the rest of a message of the
+ * peer's, and *wish says so; or the error. */
+static int after_failure(struct coil__tls_conn *conn, int rc, bool *wish)
+{
+    int ssl_error = SSL_get_error(conn->ssl, rc);
+
+    *wish = ssl_error == SSL_ERROR_WANT_READ && conn->io_error == 0;
+    if (!*wish) {
+        return coil__tls_explain(conn, ssl_error);
+    }
+    rc = coil__tls_hand_on(conn);
+    return rc < 0 ? rc : -EAGAIN;
+}
+
 static ssize_t tls_send(struct coil_transport *transport, const void *buf, size_t size)
 {
     struct coil__tls_conn *conn = of(transport);
@@ -264,7 +292,7 @@ static ssize_t tls_send(struct coil_transport *transport, const void *buf, size_
     coil__tls_prepare(conn, false);
     rc = SSL_write_ex(conn->ssl, buf, size < RECORD_SIZE ? size : RECORD_SIZE, &count);
     if (rc <= 0) {
-        return coil__tls_explain(conn, SSL_get_error(conn->ssl, rc));
+        return after_failure(conn, rc, &conn->needs_input);
     }
     rc = coil__tls_hand_on(conn);
     return rc < 0 ? rc : (ssize_t)count;
@@ -276,6 +304,10 @@ static int tls_drain(struct coil_transport *transport, size_t threshold)
     int rc = 0;
 
     threshold = threshold < FULL ? threshold : FULL - 1;
+    if (conn->needs_input && tls_get_write_buffer_size(transport) <= threshold) {
+        conn->needs_input = false;
+        return coil__tls_wait_lower(conn);
+    }
     while (rc == 0 && conn->io_error == 0) {
         if (conn->is_flushing) {
             rc = coil__tls_wait_room(conn);
@@ -300,6 +332,14 @@ static int tls_write_eof(struct coil_transport *transport)
         return 0;
     }
     coil__tls_prepare(conn, false);
+    if (SSL_in_init(
+            conn->ssl)) { /* an answer, or the rest of a message of the peer's, is missing */
+        rc = SSL_do_handshake(conn->ssl);
+        if (rc <= 0) {
+            rc = after_failure(conn, rc, &conn->owes_end);
+            return rc == -EAGAIN ? 0 : rc;
+        }
+    }
     rc = SSL_shutdown(conn->ssl);
     return rc < 0 ? coil__tls_explain(conn, SSL_get_error(conn->ssl, rc)) : coil__tls_hand_on(conn);
 }

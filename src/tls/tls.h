@@ -71,7 +71,9 @@ struct coil__tls_conn {
     bool needs_room;     /* reading goes on when the lower stream has sent something */
     bool is_over_budget; /* reading has had its turn: others first */
     bool is_bulk;        /* more comes at a time than `in` holds */
-    bool is_reading;     /* a task is in wait_readable */
+    bool is_reading;     /* a task waits for the lower stream, and receives from it */
+    bool needs_input;    /* writing goes on when the peer has sent more */
+    bool owes_end;       /* close_notify goes out as soon as the peer has sent more */
     bool is_flushing;    /* a task writes `out`, and what comes into it, to the lower stream */
     bool is_aborted;
     size_t budget;   /* bytes that may still be taken in this call */
@@ -79,8 +81,9 @@ struct coil__tls_conn {
     size_t in_end;
     char *out; /* out_size bytes that the lower stream had no room for; or NULL */
     size_t out_size;
-    size_t out_flying;         /* in the hands of the task that flushes */
-    struct coil_event flushed; /* set when that task has ended */
+    size_t out_flying;          /* in the hands of the task that flushes */
+    struct coil_event flushed;  /* set when that task has ended */
+    struct coil_event has_read; /* set when is_reading is over */
     char in[COIL__TLS_IN_SIZE];
 };
 
@@ -94,7 +97,8 @@ extern const struct coil_transport_class coil__tls_class;
 int coil__tls_conn_new(struct coil_stream *lower, struct coil_tls_context *context,
                        struct coil__tls_conn **ret_conn);
 void coil__tls_conn_release(struct coil__tls_conn *conn);
-/* Suspends until the lower stream has something new. 0, a cancel's reason, -COIL_ECLOSED. */
+/* Suspends until the lower stream has something new, or another task that waits for that has left.
+ * 0, a cancel's reason, -COIL_ECLOSED. */
 int coil__tls_wait_lower(struct coil__tls_conn *conn);
 /* The connection cannot go on, with that error. */
 void coil__tls_break(struct coil__tls_conn *conn, int error);

@@ -417,3 +417,159 @@ COIL_TEST(end_of_the_loop)
 
     CHECK_ERR(coil_run(leave_open, ends), 0);
 }
+
+/* --- a message of TLS's own in pieces --- */
+
+static int make_large(SSL *ssl, void *user)
+{
+    static const char much[3000];
+
+    (void)user;
+    return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), much, sizeof much);
+}
+
+static SSL_TICKET_RETURN take_any(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                                  size_t name_size, SSL_TICKET_STATUS status, void *user)
+{
+    (void)ssl;
+    (void)session;
+    (void)name;
+    (void)name_size;
+    (void)status;
+    (void)user;
+    return SSL_TICKET_RETURN_USE;
+}
+
+/* A ticket in several records, in two parts. */
+struct ticket {
+    char data[8192];
+    size_t size;
+    size_t sent;
+};
+
+static void make_ticket(struct raw *raw, struct ticket *ticket)
+{
+    int size;
+
+    SSL_CTX_set_session_ticket_cb(raw->ssl_ctx, make_large, take_any, NULL);
+    CHECK(SSL_set_max_send_fragment(raw->ssl, 512) > 0);
+    CHECK(SSL_new_session_ticket(raw->ssl) > 0);
+    CHECK(SSL_do_handshake(raw->ssl) > 0);
+    size = BIO_read(raw->out, ticket->data, sizeof ticket->data);
+    CHECK_INT(size, >, 3000);
+    CHECK_INT(size, <, (int)sizeof ticket->data);
+    ticket->size = size > 0 ? (size_t)size : 0;
+    ticket->sent = 0;
+}
+
+static void send_part(struct raw *raw, struct ticket *ticket, size_t size)
+{
+    CHECK_INT(coil_stream_write(raw->stream, ticket->data + ticket->sent, size), ==, (int64_t)size);
+    CHECK_OK(coil_stream_flush(raw->stream));
+    ticket->sent += size;
+    CHECK_OK(coil_sleep(5 * COIL_MSEC));
+}
+
+static int read_world(void *stream)
+{
+    char buf[8] = "";
+
+    CHECK_INT(coil_stream_read_exactly(stream, buf, 5, NULL), ==, 5);
+    CHECK_MEM(buf, "world", 5);
+    return 0;
+}
+
+static int write_hello(void *stream)
+{
+    return (int)coil_stream_write(stream, "hello", 5);
+}
+
+/* Nobody reads but for a moment, in which the first part is taken. */
+static void look_in(struct coil_stream *stream)
+{
+    char byte;
+
+    coil_timeout(5 * COIL_MSEC) {
+        CHECK_ERR(coil_stream_read(stream, &byte, 1), -ETIMEDOUT);
+    }
+}
+
+TASK_TEST(end_of_a_ticket_is_waited_for_by_writers)
+{
+    struct cast cast;
+    struct end end;
+    struct raw raw;
+    char buf[8];
+
+    make_cast(&cast);
+    meet_raw(&cast, true, NULL, NULL, &end, &raw);
+    for (int has_reader = 0; has_reader < 3; has_reader++) { /* 2: it comes after the writer */
+        struct coil_task *reader =
+            has_reader == 1 ? coil_create_task(read_world, end.stream) : NULL;
+        struct coil_task *writer;
+        struct ticket ticket;
+
+        make_ticket(&raw, &ticket);
+        send_part(&raw, &ticket, 1000);
+        if (has_reader != 1) {
+            look_in(end.stream);
+        }
+        writer = coil_create_task(write_hello, end.stream);
+        CHECK_OK(coil_sleep(5 * COIL_MSEC));
+        if (has_reader == 2) {
+            reader = coil_create_task(read_world, end.stream);
+        }
+        send_part(&raw, &ticket, 1000);
+        send_part(&raw, &ticket, ticket.size - ticket.sent);
+        coil_timeout(PATIENCE) {
+            CHECK_INT(coil_await(writer), ==, 5);
+            CHECK_INT(raw_read(&raw, buf, sizeof buf), ==, 5);
+            CHECK_INT(raw_write(&raw, "world"), ==, 5);
+            CHECK_OK(reader ? coil_await(reader) : read_world(end.stream));
+        }
+    }
+    coil_stream_abort(end.stream);
+    part(&end, &raw);
+    free_cast(&cast);
+    return 0;
+}
+
+/* The end is said as soon as that can be. */
+TASK_TEST(end_of_a_ticket_is_waited_for_by_close)
+{
+    for (int closes = 0; closes < 2; closes++) {
+        struct coil_task *task = NULL;
+        struct ticket ticket;
+        struct cast cast;
+        struct end end;
+        struct raw raw;
+        char buf[8];
+
+        make_cast(&cast);
+        meet_raw(&cast, true, NULL, NULL, &end, &raw);
+        make_ticket(&raw, &ticket);
+        send_part(&raw, &ticket, 1000);
+        look_in(end.stream);
+        if (closes) {
+            task = coil_create_task(run_close, end.stream);
+        } else {
+            CHECK_OK(coil_stream_write_eof(end.stream));
+            task = coil_create_task(read_world, end.stream);
+        }
+        send_part(&raw, &ticket, ticket.size - ticket.sent);
+        CHECK_INT(raw_read(&raw, buf, sizeof buf), ==, 0);
+        CHECK_INT(raw.error, ==, SSL_ERROR_ZERO_RETURN);
+        if (closes) {
+            raw_shutdown(&raw);
+        } else {
+            CHECK_INT(raw_write(&raw, "world"), ==, 5);
+        }
+        coil_timeout(PATIENCE) {
+            CHECK_OK(coil_await(task));
+        }
+        coil_stream_abort(closes ? NULL : end.stream);
+        part(&end, &raw);
+        free_cast(&cast);
+    }
+    return 0;
+}
