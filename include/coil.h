@@ -18,6 +18,7 @@
 #include <coil/gather.h>
 #include <coil/group.h>
 #include <coil/local.h>
+#include <coil/inspect.h>
 #include <coil/future.h>
 #include <coil/event.h>
 #include <coil/lock.h>

@@ -91,6 +91,8 @@ struct coil_task;
 /* Internal: what a group or a gather is to its tasks; told when one has ended, before it goes. */
 struct coil__owner {
     void (*child_done)(struct coil__owner *owner, struct coil_task *task);
+    struct coil_task *leader; /* for reports: who waits for them, or will; NULL: no task does */
+    bool is_awaited;          /* the leader waits for their ends now */
 };
 
 /* Internal: the initialiser of an all-zero struct. */

@@ -38,8 +38,8 @@ struct coil_loop_options {
 /* What went wrong where nobody was there to be told: an error of a task nobody awaits, of an
  * accept that is repeated, of a callback. Valid during the call only. */
 struct coil_report {
-    const char *message;            /* a sentence, without a full stop */
-    int error;                      /* negative, or 0 */
+    const char *message; /* a sentence, without a full stop; details are further lines, indented */
+    int error;           /* negative, or 0 */
     const char *task_name;          /* or NULL */
     const struct coil_site *site;   /* where the task was created, or NULL */
     const struct coil_site *origin; /* where the cancel came from, or NULL */

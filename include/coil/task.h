@@ -61,8 +61,8 @@ COIL_EXPORT struct coil_task *coil_create_task_copy_at(const struct coil_site *s
 
 /* Waits until the task has ended, and returns what its function returned. Consumes the handle,
  * also on failure; while one await waits, others may join it, and all get the same result.
- * Errors of its own: -ENOMEM (NULL), -COIL_ESTALE (already consumed), -EDEADLK (awaits itself; not
- * consumed), -COIL_ENOTASK.
+ * Errors of its own: -ENOMEM (NULL), -COIL_ESTALE (already consumed), -EDEADLK (awaits itself, or a
+ * task that awaits, by way of others perhaps, the caller; not consumed), -COIL_ENOTASK.
  * Cancel: the awaited task is cancelled too and waited for; if it ends by that, the reason of the
  * cancel (-ECANCELED, -ETIMEDOUT) is returned, else its own result. If others await it as well, it
  * is left to them and the reason returned at once. */

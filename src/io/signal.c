@@ -138,6 +138,7 @@ static int listen_again(struct coil__signals *signals)
     COIL__LIST_FOREACH(&signals->watches, link) {
         mask |= watch_of(link)->signals_;
     }
+    signals->loop->hears_signals = mask != 0;
     return coil__signal_listen(&signals->target, mask);
 }
 

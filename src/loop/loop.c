@@ -253,6 +253,9 @@ int coil_loop_free_after_fork(struct coil_loop *loop)
 
 struct coil_loop *coil_loop_current(void)
 {
+    if (coil__thread.loop) {
+        coil__thread.loop->is_handed_out = true;
+    }
     return coil__thread.loop;
 }
 
@@ -402,6 +405,9 @@ static int wait_for_kernel(struct coil_loop *loop, int64_t max_wait_ns)
             loop->before_wait(loop->wait_hook_user);
             was_announced = true;
             limit = wait_limit(loop, max_wait_ns); /* the hook may have given the loop work */
+        } else if (loop->on_idle && coil__loop_is_idle(loop)) {
+            loop->on_idle(loop);
+            limit = wait_limit(loop, max_wait_ns);
         }
         if (COIL__UNLIKELY(loop->stacks.wants_trim)) {
             loop->trim(loop);

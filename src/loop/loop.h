@@ -34,6 +34,17 @@ struct coil__closer {
     void (*forget)(struct coil__closer *closer); /* in the copy that a forked child has */
 };
 
+struct coil__wait;
+
+/* What the layer of locks knows of tasks that wait, for reports and for the end of a deadlock. */
+struct coil__lock_class {
+    /* True for a wait for a lock; then also whose handle has it (a stale one, when that has ended;
+     * NULL: a callback has it). */
+    bool (*get_holder)(const struct coil__wait *wait, struct coil_task **ret_holder);
+    /* Takes the lock from its holder, for whoever waits longest. False: it is no lock. */
+    bool (*release)(const struct coil__wait *wait);
+};
+
 struct coil_loop {
     struct coil__ready *current; /* a chain: the rest of this iteration */
     struct coil__queue ready;    /* for the next iteration */
@@ -62,6 +73,10 @@ struct coil_loop {
     bool is_shuffled; /* simulated, with a seed: who is ready runs in an order of the seed's */
     bool debug;
     bool in_error_handler;
+    bool is_handed_out;    /* the program has had its address: another thread may have it too */
+    bool hears_signals;    /* a watch of signals is open */
+    bool is_deadlocked;    /* task/deadlock.c has found and reported that, in this run */
+    bool is_breaking;      /* it interrupts once more who waits for what was cancelled */
     int64_t polled_at;     /* time after the last wait */
     uint64_t polled_ticks; /* the same, by the cheap clock */
     uint64_t slow_ticks;   /* about SLOW_NS of it; 0: not measured yet */
@@ -70,6 +85,8 @@ struct coil_loop {
     void *wait_hook_user;
     coil_callback on_interrupt; /* called on the loop's stack after SIGINT */
     void *on_interrupt_user;
+    /* Called before a wait that nothing in sight will end; may make something ready. */
+    void (*on_idle)(struct coil_loop *loop);
     coil_error_handler error_handler;
     void *error_handler_user;
     /* The task layer's. */
@@ -83,8 +100,10 @@ struct coil_loop {
     struct coil_task *last_cancelled;  /* of them; valid while there are any */
     bool is_cancelling;
     uint64_t next_task_id;
+    unsigned endless_sleeps; /* tasks that wait for nothing but a cancel, on purpose */
     struct coil__stack_pool stacks;
     size_t stack_size;
+    const struct coil__lock_class *locks; /* sync/lock.c's; NULL: nobody has waited for one */
     /* The stream layer's, made with the first stream. */
     struct coil__io *io;
     void (*end_io)(struct coil_loop *loop);    /* closes all streams, frees `io` */

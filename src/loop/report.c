@@ -8,10 +8,14 @@
 #include "sys/environment.h"
 
 #include <stdio.h>
+#include <string.h>
 
+/* Of a message of several lines, the first one is the sentence. */
 static void print(const struct coil_report *report)
 {
-    fprintf(stderr, "coil: %s", report->message);
+    int length = (int)strcspn(report->message, "\n");
+
+    fprintf(stderr, "coil: %.*s", length, report->message);
     if (report->task_name) {
         fprintf(stderr, " in task %s", report->task_name);
     }
@@ -26,7 +30,7 @@ static void print(const struct coil_report *report)
         fprintf(stderr, ", cancelled at %s:%d in %s", report->origin->file, report->origin->line,
                 report->origin->func);
     }
-    fputc('\n', stderr);
+    fprintf(stderr, "%s\n", report->message + length);
 }
 
 int coil_loop_set_error_handler(struct coil_loop *loop, coil_error_handler handler, void *user)

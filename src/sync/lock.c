@@ -6,6 +6,9 @@
 
 #include <errno.h>
 
+/* The `what` of every wait for a lock, and how such a wait is recognised. */
+static const char lock_wait[] = "lock";
+
 static void take(struct coil_lock *lock, struct coil_task *task)
 {
     lock->is_locked_ = true;
@@ -17,10 +20,42 @@ static bool is_holder(const struct coil_lock *lock, struct coil_task *self)
     return lock->is_locked_ && lock->holder_ == coil__task_handle(self);
 }
 
+static struct coil_lock *lock_of(const struct coil__wait *wait)
+{
+    const struct coil__waitlist_entry *entry =
+        COIL__CONTAINER(wait, const struct coil__waitlist_entry, wait);
+
+    return wait->what == lock_wait ? COIL__CONTAINER(entry->list, struct coil_lock, waiters_)
+                                   : NULL;
+}
+
+static bool get_holder(const struct coil__wait *wait, struct coil_task **ret_holder)
+{
+    const struct coil_lock *lock = lock_of(wait);
+
+    if (lock) {
+        *ret_holder = lock->holder_;
+    }
+    return lock != NULL;
+}
+
+static bool release_awaited(const struct coil__wait *wait)
+{
+    struct coil_lock *lock = lock_of(wait);
+
+    return lock && coil_lock_release(lock) == 0;
+}
+
+static const struct coil__lock_class lock_class = {
+    .get_holder = get_holder,
+    .release = release_awaited,
+};
+
 void coil__lock_retake(struct coil_lock *lock, struct coil_task *self)
 {
     if (lock->is_locked_) {
-        coil__waitlist_wait_through(self, &lock->waiters_, "lock");
+        self->loop->locks = &lock_class;
+        coil__waitlist_wait_through(self, &lock->waiters_, lock_wait);
     } else {
         take(lock, self);
     }
@@ -42,7 +77,8 @@ static __attribute__((noinline)) int acquire_slowly(struct coil_lock *lock, stru
     if (is_holder(lock, self)) {
         return -EDEADLK;
     }
-    return coil__waitlist_wait(self, &lock->waiters_, "lock");
+    self->loop->locks = &lock_class;
+    return coil__waitlist_wait(self, &lock->waiters_, lock_wait);
 }
 
 int coil_lock_acquire(struct coil_lock *lock)

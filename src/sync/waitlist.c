@@ -30,6 +30,7 @@ static void stand_in_line(struct coil__list *list, struct coil__waitlist_entry *
     if (!list->next) {
         coil__list_init(list);
     }
+    entry->list = list;
     coil__list_push_tail(list, &entry->link);
     coil__suspend(entry->task, &entry->wait);
 }

@@ -14,7 +14,8 @@
 
 struct coil__waitlist_entry {
     struct coil__wait wait;
-    struct coil__list link; /* in the object's list, until it is woken */
+    struct coil__list link;  /* in the object's list, until it is woken */
+    struct coil__list *list; /* that one */
     struct coil_task *task;
     int rc; /* what the wait returns; valid once woken */
 };

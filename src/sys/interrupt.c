@@ -73,6 +73,11 @@ bool coil__interrupt_catch(atomic_bool *flag, struct coil__backend *backend)
     return true;
 }
 
+bool coil__interrupt_is_handler(void (*handler)(int number))
+{
+    return handler == on_sigint;
+}
+
 void coil__interrupt_forget(void)
 {
     atomic_store(&running, 0); /* the parent's threads are not here */

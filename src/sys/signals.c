@@ -66,6 +66,14 @@ bool coil__signal_is_good(int signum)
     }
 }
 
+bool coil__signal_is_free(int signum)
+{
+    struct sigaction now;
+
+    return sigaction(signum, NULL, &now) == 0 &&
+           (now.sa_handler == SIG_DFL || now.sa_handler == on_signal);
+}
+
 /* One more target listens. Locked. */
 static int catch (int signum)
 {

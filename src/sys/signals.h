@@ -28,6 +28,8 @@ struct coil__signal_target {
 
 /* Whether a handler of ours can do anything sensible for it. */
 bool coil__signal_is_good(int signum);
+/* Whether nobody but us has caught it: its disposition is the default, or our handler. */
+bool coil__signal_is_free(int signum);
 /* Has the signals of the mask, and no others, counted for the target. 0 or -EINVAL (it cannot be
  * caught), and then all is as it was. Any thread. After a mask of 0 no handler refers to the target
  * any more. */

@@ -73,6 +73,7 @@ static void open_slot(struct coil_as_completed_slot_ *slot)
     int rc = coil__task_look(slot->handle, &task);
 
     slot->waiter.notify = on_end;
+    slot->waiter.waiting = &slot->completed->waiting_;
     if (rc < 0) {
         finish_slot(slot, rc);
     } else if (task->state >= COIL__TASK_ENDING) {

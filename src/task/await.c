@@ -55,15 +55,15 @@ static void abandon(struct coil__awaiter *awaiter)
     struct coil_task *target = awaiter->target;
     const struct coil_scope *cause = awaiter->self->cancel;
 
-    if (awaiter->has_cancelled) {
+    if (awaiter->has_cancelled && !awaiter->self->loop->is_breaking) {
         return;
     }
-    awaiter->has_cancelled = true;
-    if (!awaiter->is_shielded && is_only(target, awaiter)) {
-        awaiter->wait.interrupt = NULL;
+    if (!awaiter->has_cancelled && !awaiter->is_shielded && is_only(target, awaiter)) {
+        awaiter->has_cancelled = true;
         coil__task_cancel(target, cause->origin_, "the task that awaits it was cancelled");
         return;
     }
+    awaiter->has_cancelled = true;
     part(target, awaiter);
     awaiter->target = NULL;
     awaiter->rc = -ECANCELED;
@@ -78,6 +78,19 @@ static void interrupt_await(struct coil_task *task, struct coil__wait *wait)
     abandon(COIL__CONTAINER(wait, struct coil__awaiter, wait));
 }
 
+/* The `what` of every await, and how one is recognised. */
+static const char await_wait[] = "await";
+
+/* Whether the task awaits `self`, or one that does, and so on. */
+static __attribute__((noinline)) bool awaits(const struct coil_task *task,
+                                             const struct coil_task *self)
+{
+    while (task && task != self && task->wait && task->wait->what == await_wait) {
+        task = COIL__CONTAINER(task->wait, const struct coil__awaiter, wait)->target;
+    }
+    return task == self;
+}
+
 static inline __attribute__((always_inline)) int wait_for_end(struct coil_task *self,
                                                               struct coil_task *target,
                                                               bool is_shielded)
@@ -85,7 +98,7 @@ static inline __attribute__((always_inline)) int wait_for_end(struct coil_task *
     struct coil__awaiter awaiter;
 
     awaiter.wait.interrupt = interrupt_await;
-    awaiter.wait.what = "await";
+    awaiter.wait.what = await_wait;
     awaiter.self = self;
     awaiter.target = target;
     awaiter.is_shielded = is_shielded;
@@ -132,11 +145,16 @@ static inline __attribute__((always_inline)) int await(struct coil_task *handle,
                        target->owner_kind != COIL__OWNED_BY_AWAIT)) {
         return coil__task_refuse(-COIL_ESTALE, handle);
     }
-    if (target->state == COIL__TASK_DONE) {
-        rc = target->rc;
-        coil__task_free(target);
-        coil__spend(self);
-        return rc;
+    if (target->state != COIL__TASK_NEW) {
+        if (target->state == COIL__TASK_DONE) {
+            rc = target->rc;
+            coil__task_free(target);
+            coil__spend(self);
+            return rc;
+        }
+        if ((self->awaiter || self->awaiters.next) && awaits(target, self)) {
+            return coil__task_refuse(-EDEADLK, handle);
+        }
     }
     return wait_for_end(self, target, is_shielded);
 }
@@ -264,7 +282,8 @@ static size_t link_slots(struct wait_set *set, struct wait_slot *slots,
         if (coil__task_find(tasks[i], &task) < 0 || task->state >= COIL__TASK_ENDING) {
             continue;
         }
-        slots[linked] = (struct wait_slot){.waiter.notify = on_member_end, .set = set};
+        slots[linked] = (struct wait_slot){
+            .waiter = {.notify = on_member_end, .waiting = &set->self}, .set = set};
         coil__task_add_waiter(task, &slots[linked].waiter);
         linked++;
     }

@@ -33,7 +33,7 @@ void coil__crew_init(struct coil__crew *crew, struct coil_task *self, const char
                      void (*ended)(struct coil__crew *crew, size_t index, int rc))
 {
     *crew = (struct coil__crew){
-        .owner.child_done = child_done,
+        .owner = {.child_done = child_done, .leader = self, .is_awaited = true},
         .wait = {.interrupt = interrupt, .what = what},
         .self = self,
         .ended = ended,

@@ -76,17 +76,31 @@ static void cancel_children(struct gather *g)
     const struct coil_scope *cause = g->self->cancel;
 
     g->is_cancelled = true;
-    g->wait.interrupt = NULL;
     COIL__LIST_FOREACH_SAFE(&g->running, link) {
         coil__task_cancel(COIL__CONTAINER(link, struct coil_task, owner_link), cause->origin_,
                           "the gather that waits for it was cancelled");
     }
 }
 
+/* A deadlock is broken up: what was cancelled will not end as long as this waits for it. */
+static void leave_children(struct gather *g)
+{
+    COIL__LIST_FOREACH(&g->running, link) {
+        record(g, COIL__CONTAINER(link, struct coil_task, owner_link)->owner_index, -ECANCELED);
+    }
+    g->left = 0;
+    wake(g);
+}
+
 static void interrupt(struct coil_task *task, struct coil__wait *wait)
 {
-    (void)task;
-    cancel_children(COIL__CONTAINER(wait, struct gather, wait));
+    struct gather *g = COIL__CONTAINER(wait, struct gather, wait);
+
+    if (!g->is_cancelled) {
+        cancel_children(g);
+    } else if (task->loop->is_breaking) {
+        leave_children(g);
+    }
 }
 
 /* True for a handle that the gather took over at an earlier place: it is stale by now, but what was
@@ -169,7 +183,7 @@ int coil_gather(struct coil_task *const *tasks, size_t count, int *ret_results)
 {
     struct coil_task *self = coil__thread.task;
     struct gather g = {
-        .owner.child_done = child_done,
+        .owner = {.child_done = child_done, .leader = self, .is_awaited = true},
         .wait = {.interrupt = interrupt, .what = "gather"},
         .self = self,
         .results = ret_results,

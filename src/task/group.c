@@ -115,7 +115,7 @@ int coil_group_open(struct coil_group *group)
     coil__scope_push(self, &group->scope_, COIL__SCOPE_GROUP);
     coil__list_init(&group->children_);
     group->task_ = self;
-    group->owner_.child_done = child_done;
+    group->owner_ = (struct coil__owner){.child_done = child_done, .leader = self};
     return 0;
 }
 
@@ -249,6 +249,7 @@ int coil_group_start_at(const struct coil_site *site, struct coil_group *group, 
 {
     struct starter starter = {
         .waiter.notify = on_early_end,
+        .waiter.waiting = &starter.self,
         .wait = {.interrupt = interrupt_start, .what = "start"},
     };
     struct coil_task_options options = {.site = site};
@@ -355,6 +356,7 @@ int coil_group_close(struct coil_group *group)
     if (group->is_aborting_) {
         closer.wait.interrupt = NULL;
     }
+    group->owner_.is_awaited = true;
     while (group->child_count_ > 0) {
         group->closer_ = self;
         coil__suspend(self, &closer.wait);

@@ -8,7 +8,9 @@
 static const char *about(int rc, const struct coil_task *task)
 {
     if (rc == -EDEADLK) {
-        return "waits for its own end: let another task do that";
+        return task == coil__thread.task ? "waits for its own end: let another task do that"
+                                         : "waits itself for the task that is to await it, or for "
+                                           "one that does: neither would ever end";
     }
     if (rc == -COIL_EWRONGTHREAD) {
         return "is of another loop of this thread: use it while that one runs";

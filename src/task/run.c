@@ -1,9 +1,10 @@
 /* run.c - from main() into the first task and back.
  *
  * The end has an order: the first task ends; all others are cancelled and awaited; what nobody
- * asked for is reported; then the loop goes. SIGINT reaches the first task as a cancel.
+ * asked for is reported; then the loop goes. SIGINT reaches the first task as a cancel, and so does
+ * a deadlock (deadlock.c), which all others hear of as well.
  */
-#include "task/task.h"
+#include "task/inspect.h"
 
 #include "sys/interrupt.h"
 
@@ -126,7 +127,7 @@ static int run_main(struct run *run)
         give_up_main(run);
         return end_rc;
     }
-    return rc;
+    return loop->is_deadlocked ? -EDEADLK : rc;
 }
 
 static int start_main(struct run *run, const struct coil_run_options *options, coil_task_fn fn,
@@ -142,40 +143,61 @@ static int start_main(struct run *run, const struct coil_run_options *options, c
     return run->main ? coil__task_adopt(run->main, &run->owner, 0) : -ENOMEM;
 }
 
-int coil_run_in(struct coil_loop *loop, const struct coil_run_options *options, coil_task_fn fn,
-                void *arg)
+/* Runs what start_main has made, with everything around it that the run needs. */
+static int run_watched(struct run *run, bool ignores_sigint)
 {
-    static const struct coil_run_options defaults = {0};
-    struct run run = {.loop = loop};
+    struct coil_loop *loop = run->loop;
+    struct coil__quit *quit = coil__quit_listen(loop);
     bool has_sigint;
     int rc;
 
-    options = options ? options : &defaults;
-    if (!fn || !loop) {
-        return -EINVAL;
+    loop->on_interrupt = on_interrupt;
+    loop->on_interrupt_user = run;
+    loop->on_idle = coil__deadlock_look;
+    loop->is_deadlocked = false;
+    atomic_store(&loop->is_interrupted, false); /* one that came too late for the last run */
+    has_sigint = !ignores_sigint && coil__interrupt_catch(&loop->is_interrupted, loop->backend);
+    rc = run_main(run);
+    if (has_sigint && !loop->is_forked) {
+        coil__interrupt_release();
     }
+    coil__quit_close(quit);
+    loop->on_idle = NULL;
+    loop->on_interrupt = NULL;
+    return rc;
+}
+
+static int run_in(struct coil_loop *loop, const struct coil_run_options *options, coil_task_fn fn,
+                  void *arg)
+{
+    static const struct coil_run_options defaults = {0};
+    struct run run = {.loop = loop};
+    int rc;
+
+    options = options ? options : &defaults;
     rc = coil__loop_enter(loop);
     if (rc < 0) {
         return rc;
     }
     rc = start_main(&run, options, fn, arg);
     if (rc == 0) {
-        loop->on_interrupt = on_interrupt;
-        loop->on_interrupt_user = &run;
-        atomic_store(&loop->is_interrupted, false); /* one that came too late for the last run */
-        has_sigint =
-            !options->ignore_sigint && coil__interrupt_catch(&loop->is_interrupted, loop->backend);
-        rc = run_main(&run);
-        if (has_sigint && !loop->is_forked) {
-            coil__interrupt_release();
-        }
-        loop->on_interrupt = NULL;
+        rc = run_watched(&run, options->ignore_sigint);
     }
     if (loop->is_forked) {
         return -COIL_EFORKED; /* the thread's state is the child's own by now */
     }
     coil__loop_leave(loop);
     return rc == -ECANCELED && run.was_interrupted && !run.was_cancelled ? -EINTR : rc;
+}
+
+int coil_run_in(struct coil_loop *loop, const struct coil_run_options *options, coil_task_fn fn,
+                void *arg)
+{
+    if (!fn || !loop) {
+        return -EINVAL;
+    }
+    loop->is_handed_out = true;
+    return run_in(loop, options, fn, arg);
 }
 
 int coil_run_with(const struct coil_run_options *options, coil_task_fn fn, void *arg)
@@ -195,7 +217,7 @@ int coil_run_with(const struct coil_run_options *options, coil_task_fn fn, void 
     if (rc < 0) {
         return rc;
     }
-    rc = coil_run_in(loop, options, fn, arg);
+    rc = run_in(loop, options, fn, arg);
     free_rc = rc == -COIL_EFORKED && loop->is_forked ? coil_loop_free_after_fork(loop)
                                                      : coil_loop_free(loop);
     return rc < 0 ? rc : free_rc < 0 ? free_rc : rc;

@@ -60,7 +60,7 @@ static int sleep_until(struct coil_task *self, int64_t when)
 {
     struct sleeper sleeper = {
         .wait = {.interrupt = interrupt_sleep, .what = "sleep"},
-        .timer.fire = on_time,
+        .timer = {.fire = on_time, .when = when},
         .task = self,
     };
     int rc = coil__timer_arm(self->loop, &sleeper.timer, when);
@@ -68,8 +68,17 @@ static int sleep_until(struct coil_task *self, int64_t when)
     if (rc < 0) {
         return rc;
     }
+    self->loop->endless_sleeps += when == COIL_NEVER;
     coil__suspend(self, &sleeper.wait);
+    self->loop->endless_sleeps -= when == COIL_NEVER;
     return sleeper.rc < 0 && self->cancel ? coil__cancel_error(self) : sleeper.rc;
+}
+
+int64_t coil__wait_until(const struct coil__wait *wait)
+{
+    return wait->interrupt == interrupt_sleep
+               ? COIL__CONTAINER(wait, const struct sleeper, wait)->timer.when
+               : COIL_NEVER;
 }
 
 int coil_sleep(int64_t span_ns)
@@ -113,6 +122,17 @@ static void interrupt_op(struct coil_task *task, struct coil__wait *wait)
 
     (void)task;
     coil__op_request_cancel(op_wait->op);
+}
+
+int coil__wait_fd(const struct coil__wait *wait)
+{
+    const struct coil_op *op;
+
+    if (wait->interrupt != interrupt_op) {
+        return -1;
+    }
+    op = COIL__CONTAINER(wait, const struct op_wait, wait)->op;
+    return op->kind_ == COIL__OP_FILE ? -1 : op->fd_;
 }
 
 ssize_t coil__op_wait(struct coil_task *self, struct coil_op *op, const char *what)

@@ -348,6 +348,21 @@ void coil__task_run(struct coil__ready *ready)
     coil__coro_switch(&loop->own, &task->coro);
 }
 
+/* The same in debug mode, where every switch goes by the loop's own stack, because the fast paths
+ * do not know this function: notes when the task is suspended. */
+static void run_timed(struct coil__ready *ready)
+{
+    struct coil_task *task = task_of(ready);
+    struct coil_loop *loop = task->loop;
+
+    coil__task_run(ready);
+    if (task->state == COIL__TASK_LIVE) {
+        bool is_late = coil__ticks() - loop->polled_ticks > loop->slow_ticks;
+
+        task->since = is_late ? coil_loop_now(loop) : loop->polled_at;
+    }
+}
+
 /* Runs a new task right now, until it first waits; the caller goes on after that. */
 static void run_eagerly(struct coil_task *task)
 {
@@ -398,7 +413,7 @@ static inline struct coil_task *allocate(struct coil_loop *loop, size_t size)
     task->stack = stack;
     task->generation = coil__stack_get_generation(&stack);
     task->loop = loop;
-    task->ready.run = coil__task_run;
+    task->ready.run = loop->debug ? run_timed : coil__task_run;
     task->scope = &task->root;
     clear_root(task);
     clear(task);
@@ -481,6 +496,7 @@ struct coil_task *coil__task_create_in(struct coil_loop *loop,
     }
     handle = coil__task_handle(task); /* it may be over, and its memory used again, on return */
     if (options->eager) {
+        task->since = loop->polled_at;
         run_eagerly(task);
     } else {
         coil__loop_push(loop, &task->ready);

@@ -44,6 +44,7 @@ struct coil__wait {
 struct coil__waiter {
     struct coil__list link;
     void (*notify)(struct coil__waiter *waiter, struct coil_task *task);
+    struct coil_task *const *waiting; /* for reports: who waits by it (may be NULL); or NULL */
 };
 
 /* A task that awaits another one; on its stack. */
@@ -96,6 +97,7 @@ struct coil_task {
     void *started;                 /* group.c: who waits for coil_task_ready */
     char name[COIL__TASK_NAME];    /* "" until it is given or asked for */
     struct coil_scope root;        /* cleared too; only a cancel changes it */
+    int64_t since; /* in debug mode: when it was last suspended; before that, not valid */
 } __attribute__((aligned(COIL__HANDLE_ALIGN)));
 
 /* The `run` of a task's ready node, and how it is recognised. */
@@ -200,6 +202,11 @@ static inline void coil__spend(struct coil_task *self)
         coil__reschedule(self);
     }
 }
+
+/* The descriptor of the operation that a wait is for, or -1; when the sleep ends that it is, or
+ * COIL_NEVER. */
+int coil__wait_fd(const struct coil__wait *wait);
+int64_t coil__wait_until(const struct coil__wait *wait);
 
 /* Starts `op` and waits for it; returns its result. On a cancel the operation is cancelled and
  * waited for; -ECANCELED from the operation becomes the reason of the cancel. */

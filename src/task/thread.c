@@ -140,7 +140,7 @@ static int create_task(struct coil_thread_call *call)
         return -ENOMEM;
     }
     call->task_ = task;
-    call->owner_.child_done = task_ended;
+    call->owner_ = (struct coil__owner){.child_done = task_ended};
     return coil__task_adopt(task, &call->owner_, 0);
 }
 

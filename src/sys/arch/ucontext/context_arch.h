@@ -3,6 +3,7 @@
 #ifndef COIL__SYS_CONTEXT_ARCH_H
 #define COIL__SYS_CONTEXT_ARCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <ucontext.h>
@@ -43,6 +44,27 @@ static inline __attribute__((always_inline, noreturn)) void coil__context_restar
     *gap = 0;
     entry(self);
     __builtin_unreachable();
+}
+
+/* There is no way to the frames of a suspended context: nothing is called. */
+static inline void coil__context_call_from(const struct coil__context *context,
+                                           void (*fn)(void *arg), void *arg)
+{
+    (void)context;
+    (void)fn;
+    (void)arg;
+}
+
+static inline uintptr_t coil__context_pc(const struct coil__context *context)
+{
+    (void)context;
+    return 0;
+}
+
+static inline bool coil__context_is_root(uintptr_t pc)
+{
+    (void)pc;
+    return false;
 }
 
 #endif

@@ -13,6 +13,7 @@
 #ifndef COIL__SYS_CONTEXT_ARCH_H
 #define COIL__SYS_CONTEXT_ARCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -155,6 +156,22 @@ static inline __attribute__((always_inline, noreturn)) void coil__context_restar
 {
     coil__context_aim(self, high, entry);
     coil__context_jump(self);
+}
+
+/* Calls fn(arg) so that an unwinder takes the suspended context, which must have run, for the
+ * caller. Nothing of it is executed or written. */
+void coil__context_call_from(const struct coil__context *context, void (*fn)(void *arg), void *arg);
+
+/* Where a suspended context goes on. */
+static inline uintptr_t coil__context_pc(const struct coil__context *context)
+{
+    return (uintptr_t)context->pc;
+}
+
+/* True for the return address of a context's first frame. */
+static inline bool coil__context_is_root(uintptr_t pc)
+{
+    return pc - (uintptr_t)coil__context_root <= 8;
 }
 
 #endif

@@ -1,0 +1,118 @@
+/* frames.c - see frames.h; and the public face of symbols. */
+#include "task/frames.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SLOTS = 256, WITHOUT_PREFIX = 2 };
+
+struct coil__line_cache {
+    struct coil__lines slots[SLOTS];
+};
+
+int coil__line_cache_new(struct coil__line_cache **ret_cache)
+{
+    *ret_cache = coil__calloc(1, sizeof **ret_cache);
+    return *ret_cache ? 0 : -ENOMEM;
+}
+
+const struct coil__lines *coil__lines_get(struct coil__line_cache *cache, const void *pc)
+{
+    size_t place = (size_t)((uintptr_t)pc * UINT64_C(0x9E3779B97F4A7C15) >> 56) % SLOTS;
+    struct coil__lines *lines = &cache->slots[place];
+
+    if (lines->pc != pc) {
+        lines->pc = pc;
+        lines->count = coil__symbols_find(pc, lines->symbols, COIL__MAX_INLINED);
+    }
+    return lines;
+}
+
+/* The outermost of the functions: what the others are inlined into. */
+static const char *outermost(const struct coil__lines *lines)
+{
+    return lines->symbols[lines->count - 1].function;
+}
+
+const char *coil__lines_call(const struct coil__lines *lines)
+{
+    const char *function = outermost(lines);
+
+    return function && strncmp(function, "coil_", 5) == 0 && function[5] != '_' ? function : NULL;
+}
+
+/* A call that is the last thing a public function does replaces its frame. So what counts is the
+ * prefix alone, public or not, and functions without it are the library's too if one with it has
+ * called them. */
+size_t coil__frames_skip(struct coil__line_cache *cache, const struct coil_task_info *info)
+{
+    size_t end = 0;
+    size_t last = 0;
+
+    for (size_t i = 0; i < info->frame_count && i <= end + WITHOUT_PREFIX; i++) {
+        const char *function = outermost(coil__lines_get(cache, info->frames[i]));
+
+        if (function && strncmp(function, "coil_", 5) == 0) {
+            end = i + 1;
+            last = i;
+        }
+    }
+    return end > 0 && coil__lines_call(coil__lines_get(cache, info->frames[last])) ? last : end;
+}
+
+bool coil__frames_lack_fn(struct coil__line_cache *cache, const struct coil_task_info *info)
+{
+    size_t skip = coil__frames_skip(cache, info);
+    bool is_call = skip < info->frame_count &&
+                   coil__lines_call(coil__lines_get(cache, info->frames[skip])) != NULL;
+
+    return skip + is_call == info->frame_count;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+size_t coil__symbol_text(const struct coil__symbol *symbol, char *text, size_t size)
+{
+    int length;
+
+    if (symbol->function && symbol->file) {
+        length = snprintf(text, size, "%s, %s:%d", symbol->function, base_name(symbol->file),
+                          symbol->line);
+    } else if (symbol->function) {
+        length = snprintf(text, size, "%s", symbol->function);
+    } else if (symbol->object) {
+        length = snprintf(text, size, "%s+0x%zx", base_name(symbol->object), symbol->offset);
+    } else {
+        length = snprintf(text, size, "an unknown place");
+    }
+    return length < 0 ? 0 : (size_t)length < size ? (size_t)length : size - 1;
+}
+
+ssize_t coil_frame_lines(const void *frame, struct coil_frame *ret_frames, size_t max)
+{
+    struct coil__symbol symbols[COIL__MAX_INLINED];
+    size_t count;
+
+    if (!frame || !ret_frames || max == 0) {
+        return -EINVAL;
+    }
+    count = coil__symbols_find(frame, symbols, max < COIL__MAX_INLINED ? max : COIL__MAX_INLINED);
+    for (size_t i = 0; i < count; i++) {
+        ret_frames[i] = (struct coil_frame){
+            .function = symbols[i].function,
+            .file = symbols[i].file,
+            .line = symbols[i].line,
+            .object = symbols[i].object,
+            .offset = symbols[i].offset,
+        };
+    }
+    return (ssize_t)count;
+}

@@ -1,0 +1,47 @@
+/* inspect.h - captured graphs of tasks, from the inside, and what reports say about them. */
+#ifndef COIL__TASK_INSPECT_H
+#define COIL__TASK_INSPECT_H
+
+#include "task/task.h"
+
+#include <coil/inspect.h>
+
+/* A graph and its memory; capture.c. */
+struct coil__graph {
+    struct coil_task_graph public; /* first: it is what the user has */
+    struct coil_task_info *infos;
+    const struct coil_task_info **links; /* the awaiters of all, then the awaited of all */
+    const struct coil_task_info **cycle;
+    void **frames; /* of all, one after the other */
+};
+
+/* One task awaits another, or will; indices of infos. */
+struct coil__edge {
+    size_t awaiter;
+    size_t awaited;
+    bool is_now; /* it waits for that one's end now */
+};
+
+/* Finds a cycle of tasks that wait for each other and notes it in the graph. 0 or -ENOMEM. edges:
+ * sorted by awaiter. */
+int coil__graph_find_cycle(struct coil__graph *graph, const struct coil__edge *edges, size_t count);
+
+/* Writes what a task is doing, in words, cut at `size` bytes: "main (1) waits: lock, held by ...".
+ * Returns the length that was written. */
+size_t coil__task_sentence(const struct coil_task_info *info, char *text, size_t size);
+/* The name by which a task is meant in it. */
+size_t coil__task_label(const struct coil_task_info *info, char *text, size_t size);
+/* Appends the cycle, as "a -> b -> a". */
+size_t coil__cycle_sentence(const struct coil_task_graph *graph, char *text, size_t size);
+
+/* What the loop calls when nothing in sight will wake it: where that is certain, reports a deadlock
+ * and has it end. See coil/run.h. */
+void coil__deadlock_look(struct coil_loop *loop);
+
+/* In debug mode: SIGQUIT prints the tasks, while nobody else has caught it. quit.c */
+struct coil__quit;
+/* NULL where it is not to be: no debug mode, no memory, or the signal is somebody else's. */
+struct coil__quit *coil__quit_listen(struct coil_loop *loop);
+void coil__quit_close(struct coil__quit *quit);
+
+#endif
