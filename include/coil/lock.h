@@ -57,9 +57,10 @@ COIL_END_DECLS
 /* `coil_with_lock (&lock) { ... }`: the block with the lock held; break, return and goto give it
  * back too. Where the lock is not to be had (cancelled, no task) the block is skipped. */
 #define coil_with_lock(lock)                                                                       \
-    for (struct coil_lock * coil_lock_                                                             \
-             __attribute__((cleanup(coil_lock_leave_))) = coil_lock_enter_(lock),                  \
-             *coil_once_ = coil_lock_;                                                             \
-         coil_once_; coil_once_ = NULL)
+    for (struct coil_lock *                                                                        \
+             COIL__UNIQUE(coil_lock_)                                                              \
+                 __attribute__((cleanup(coil_lock_leave_))) = coil_lock_enter_(lock),              \
+                 *COIL__UNIQUE(coil_once_) = COIL__UNIQUE(coil_lock_);                             \
+         COIL__UNIQUE(coil_once_); COIL__UNIQUE(coil_once_) = NULL)
 
 #endif

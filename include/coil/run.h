@@ -23,7 +23,16 @@ COIL_BEGIN_DECLS
  * task outlives it. Returns what fn returned.
  * SIGINT, where its disposition is the default, cancels the first task (if that ends by it, and
  * nobody else has cancelled it, -EINTR is returned); a second one ends the process.
- * Errors of its own: -COIL_ENESTED (inside a running loop), those of coil_loop_new. */
+ *
+ * Deadlock: when every task waits and nothing can wake any of them, the error handler gets a report
+ * (each task and what it waits for, who holds the lock, the cycle if there is one), all tasks are
+ * cancelled, shielded ones too, and -EDEADLK is returned, whatever fn returned. "Nothing" is: no
+ * timer, no operation or watch, no job in a thread, no child process, no watched signal, no wait in
+ * a queue between threads, no wait hooks, and nobody who could call the loop from outside. The last
+ * holds if the program has never asked for the loop's address (coil_loop_current, coil_run_in);
+ * else only while the process has never had another thread and has no signal handler of its own.
+ * SIGINT does not count. A sleep until COIL_NEVER does: it is a wait for a cancel, on purpose.
+ * Errors of its own: -COIL_ENESTED (inside a running loop), -EDEADLK, those of coil_loop_new. */
 COIL_EXPORT int coil_run(coil_task_fn fn, void *arg);
 
 /* The same with options; NULL: none. */

@@ -6,6 +6,8 @@
     ```c            a whole program
     ```c fragment   the inside of a first task; errno.h, stdio.h and string.h are included
     ```c real       a whole program that asks the system for more than the simulated backend has
+    ```c lines      a whole program that prints its stacks, with lines of program.c; left out where
+                    the library has no way to find those
     ```c tls        a whole program that needs coil-tls, and finds a certificate for localhost in
                     localhost.pem and localhost-key.pem
     ```text         directly below one of these (only prose between): its output, to the letter
@@ -78,7 +80,9 @@ class Documents:
 
     def compile(self, text, libraries=()):
         self.count += 1
-        source = os.path.join(self.folder, 'program%d.c' % self.count)
+        folder = os.path.join(self.folder, str(self.count))
+        os.mkdir(folder)
+        source = os.path.join(folder, 'program.c')
         program = source[:-2]
         with open(source, 'w', encoding='utf-8') as file:
             file.write(text)
@@ -114,12 +118,16 @@ class Documents:
         if 'tls' in block.info.split(' '):
             self.make_certificate()
             libraries = ['-lcoil-tls']
+        if 'lines' in block.info.split(' '):
+            libraries = ['-g']
         program = self.compile(FRAGMENT % block.text if 'fragment' in block.info else block.text,
                                libraries)
         for backend in self.backends():
             if backend == 'sim' and 'real' in block.info:
                 continue
             output = self.run(program, backend)
+            if 'lines' in block.info and not re.search(r'^ +at \w+, program\.c:', output, re.M):
+                raise Skipped('there are no lines to be had')
             if block.output is not None:
                 check_equal(output, block.output, 'on', backend)
 
