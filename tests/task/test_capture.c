@@ -8,6 +8,15 @@
 
 extern const char coil__context_root[] __attribute__((weak));
 
+/* The tables of symbols are read once, before the tests' processes are forked: it takes a while. */
+__attribute__((constructor)) static void read_symbols(void)
+{
+    struct coil_frame frame;
+
+    coil_frame_lines((const char *)(uintptr_t)coil_run + 1, &frame, 1);
+    coil_frame_lines((const char *)(uintptr_t)read_symbols + 1, &frame, 1);
+}
+
 static struct coil_task_graph *capture(void)
 {
     struct coil_task_graph *graph = NULL;

@@ -7,6 +7,15 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* The tables of symbols are read once, before the tests' processes are forked: it takes a while. */
+__attribute__((constructor)) static void read_symbols(void)
+{
+    struct coil_frame frame;
+
+    coil_frame_lines((const char *)(uintptr_t)coil_run + 1, &frame, 1);
+    coil_frame_lines((const char *)(uintptr_t)read_symbols + 1, &frame, 1);
+}
+
 static struct coil_task *start(const char *name, coil_task_fn fn, void *arg)
 {
     struct coil_task_options options = {.name = name, .site = COIL_HERE};
