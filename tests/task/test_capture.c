@@ -4,6 +4,7 @@
 #include "fault.h"
 
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 extern const char coil__context_root[] __attribute__((weak));
@@ -595,26 +596,31 @@ COIL_TEST_LIMIT(capture_without_memory, 60)
 
 static struct coil_task *many[100000];
 
-TASK_TEST(capture_many)
+static int capture_a_crowd(__attribute__((unused)) void *arg)
 {
     bool is_slow = test_has_asan() || test_has_tsan() || test_has_valgrind() ||
                    test_is_emulated() || test_is_torture();
     size_t count = is_slow ? 1000 : sizeof many / sizeof *many;
     struct coil_event event = {0};
     struct coil_task_graph *graph;
-    int64_t start_ns;
+    clock_t begun;
 
     for (size_t i = 0; i < count; i++) {
         many[i] = coil_create_task(capture_outer, &event);
     }
     coil_yield();
-    start_ns = test_now_ns();
+    begun = clock();
     graph = capture();
     if (!is_slow) {
-        CHECK_INT(test_now_ns() - start_ns, <, 3 * COIL_SEC); /* a third of it, undisturbed */
+        CHECK_INT(clock() - begun, <, 2 * CLOCKS_PER_SEC); /* half of it, undisturbed */
     }
     CHECK_INT(graph->count, ==, count + 1);
     coil_task_graph_free(graph);
     coil_event_set(&event);
     return coil_gather(many, count, NULL);
+}
+
+COIL_TEST_LIMIT(capture_many, 120)
+{
+    CHECK_ERR(coil_run(capture_a_crowd, NULL), 0);
 }
