@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -307,12 +308,15 @@ COIL_TEST(deadlock_reaches_the_error_handler)
 
 /* --- no deadlocks --- */
 
+static atomic_bool is_asleep;
+
 /* A sleep without an end is there to be cancelled. */
 static int sleep_forever(__attribute__((unused)) void *arg)
 {
     struct coil_task *task = coil_create_task(wait_for_event, &never);
 
     coil_detach(task);
+    atomic_store(&is_asleep, true);
     return coil_sleep(COIL_NEVER);
 }
 
@@ -320,7 +324,10 @@ static void *interrupt_soon(void *arg)
 {
     pthread_t *thread = arg;
 
-    usleep(30000);
+    while (!atomic_load(&is_asleep)) {
+        usleep(1000);
+    }
+    usleep(10000);
     pthread_kill(*thread, SIGINT);
     return NULL;
 }
@@ -407,10 +414,15 @@ COIL_TEST(deadlock_is_not_a_wait_for_a_signal_handler)
 
 static int wait_for_signal(__attribute__((unused)) void *arg)
 {
+    struct coil_signal_watch watch = {0};
     int signum = SIGALRM;
+    int rc;
 
+    CHECK_OK(coil_signal_open(&watch, &signum, 1));
     ualarm(30000, 0);
-    return coil_signal_wait(&signum, 1) == SIGALRM ? 0 : -EIO;
+    rc = coil_signal_next(&watch);
+    coil_signal_close(&watch);
+    return rc == SIGALRM ? 0 : -EIO;
 }
 
 COIL_TEST(deadlock_is_not_a_wait_for_a_signal)
