@@ -12,7 +12,8 @@
 # aarch64    cross-built, on epoll and the simulated backend, under qemu-user
 # asan       AddressSanitizer and UndefinedBehaviorSanitizer
 # torture    each test of sys, loop, task, sync, io, debug and tls with its n-th allocation and call
-#            failing (some minutes)
+#            failing (some minutes); and the tests of tls that have faults of their own, with all
+#            of them
 # tsan, valgrind
 exec </dev/null
 cd "$(dirname "$0")/.." || exit 2
@@ -66,6 +67,7 @@ run() {
     torture)
         stage torture build --suite sys --suite loop --suite task --suite sync --suite io \
             --suite debug --suite tls --test-args=--torture-soft --timeout-multiplier 4
+        COIL_TEST_THOROUGH=1 stage thorough build --suite tls --timeout-multiplier 4
         ;;
     *)
         echo "scripts/test.sh: no stage is called $1" >&2

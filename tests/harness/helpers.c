@@ -94,6 +94,11 @@ int64_t test_now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+bool test_is_thorough(void)
+{
+    return getenv("COIL_TEST_THOROUGH") != NULL;
+}
+
 int64_t test_moment_ns(void)
 {
     if (test_backend_is("sim")) {
