@@ -109,6 +109,33 @@ TASK_TEST(service_serves)
     return 0;
 }
 
+/* There the host says nothing about who is expected. */
+TASK_TEST(service_on_a_unix_socket)
+{
+    struct coil_tls_options options = {.server_name = "localhost"};
+    struct coil_stream *stream = NULL;
+    struct coil_tls_context *context;
+    struct coil_server *server = NULL;
+    struct house house;
+    char path[256], host[300];
+
+    open_house(&house, NULL);
+    house.service.on_failure = NULL; /* nobody has an address here */
+    test_temp_path(path, sizeof path, "socket");
+    snprintf(host, sizeof host, "unix:%s", path);
+    CHECK_OK(coil_start_server(host, 0, NULL, coil_tls_client, &house.service, &server));
+    context = client_context(&house.cast, NULL);
+    CHECK_OK(coil_tls_connect(host, 0, context, &options, &stream));
+    say(stream);
+    CHECK_OK(coil_stream_close(stream));
+    CHECK_ERR(coil_tls_connect(host, 0, context, NULL, &stream), -EINVAL);
+    coil_tls_context_free(context);
+    coil_loop_set_error_handler(coil_loop_current(), hear, &(struct heard){0});
+    CHECK_OK(coil_server_close(server));
+    close_house(&house);
+    return 0;
+}
+
 TASK_TEST(connect_misuse)
 {
     struct coil_stream *stream = NULL;
