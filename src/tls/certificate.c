@@ -85,8 +85,8 @@ static const char *copy_name(const X509_NAME *name)
 {
     char text[NAME_SIZE];
 
-    coil__tls_print_name(text, sizeof text, name);
-    return coil__tls_copy(text, strlen(text));
+    return coil__tls_print_name(text, sizeof text, name) ? coil__tls_copy(text, strlen(text))
+                                                         : NULL;
 }
 
 static const char *copy_common_name(X509_NAME *name)
@@ -175,9 +175,9 @@ int coil_tls_get_certificate(const struct coil_stream *stream,
         return -COIL_ETLSNOCERT;
     }
     certificate = coil__calloc(1, sizeof *certificate);
-    is_good = certificate && fill(certificate, x509);
     ERR_clear_error();
-    if (!is_good) {
+    is_good = certificate && fill(certificate, x509);
+    if (coil__tls_lacked_memory() || !is_good) { /* a part of it is as bad as a lie */
         coil_tls_certificate_free(certificate);
         return -ENOMEM;
     }

@@ -24,6 +24,21 @@ int coil__tls_fail(struct coil_tls_failure *failure, int error, const char *form
     return error;
 }
 
+/* A function that lacks memory says so, or that it cannot begin; those that have called it may say
+ * something else on top. */
+bool coil__tls_lacked_memory(void)
+{
+    bool is_lacking = false;
+    unsigned long code;
+
+    while ((code = ERR_get_error()) != 0) {
+        int reason = ERR_GET_REASON(code);
+
+        is_lacking = is_lacking || reason == ERR_R_MALLOC_FAILURE || reason == ERR_R_INIT_FAIL;
+    }
+    return is_lacking;
+}
+
 /* --- connections --- */
 
 static int set_error(struct coil__tls_conn *conn, int error, const char *text)
@@ -92,7 +107,7 @@ int coil__tls_explain(struct coil__tls_conn *conn, int ssl_error)
     if (conn->io_error < 0) {
         return explain_io(conn);
     }
-    if (reason == ERR_R_MALLOC_FAILURE) {
+    if (coil__tls_lacked_memory() || (ssl_error == SSL_ERROR_SYSCALL && !conn->has_eof)) {
         return set_error(conn, -ENOMEM, coil_strerror(-ENOMEM));
     }
     if (ssl_error == SSL_ERROR_SYSCALL ||
@@ -117,6 +132,8 @@ int coil__tls_explain(struct coil__tls_conn *conn, int ssl_error)
 static int error_of(int code)
 {
     switch (code) {
+    case X509_V_ERR_OUT_OF_MEM:
+        return -ENOMEM;
     case X509_V_ERR_CERT_HAS_EXPIRED:
         return -COIL_ETLSEXPIRED;
     case X509_V_ERR_CERT_NOT_YET_VALID:
@@ -235,7 +252,7 @@ int coil__tls_config_failed(struct coil_tls_failure *failure, const char *what)
     if (ERR_SYSTEM_ERROR(code)) {
         error = -ERR_GET_REASON(code);
         reason = coil_strerror(error);
-    } else if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE) {
+    } else if (code == 0 || coil__tls_lacked_memory()) { /* what has no reason is a copy, say */
         error = -ENOMEM;
         reason = coil_strerror(error);
     }

@@ -85,6 +85,7 @@ static int on_hello(SSL *ssl, int *ret_alert, void *user)
     conn->server_name = coil__tls_copy(asked, size);
     other = conn->server_name ? find_context(conn->context, conn->server_name) : NULL;
     if (!conn->server_name || (other && !SSL_set_SSL_CTX(ssl, other->ssl_ctx))) {
+        ERR_raise(ERR_LIB_USER, ERR_R_MALLOC_FAILURE); /* else it were a callback that has failed */
         *ret_alert = SSL_AD_INTERNAL_ERROR;
         return SSL_CLIENT_HELLO_ERROR;
     }
@@ -237,6 +238,18 @@ static bool set_expected(SSL *ssl, const char *name, bool is_checked)
     return SSL_set_tlsext_host_name(ssl, name) > 0 && (!is_checked || SSL_set1_host(ssl, name) > 0);
 }
 
+/* After that has failed. A name may be too long, and some addresses mean nothing to OpenSSL
+ * ("fe80::1%eth0"); else it is a copy that has failed, which OpenSSL says of addresses only. */
+static int explain_expected(const char *name)
+{
+    bool lacked_memory = coil__tls_lacked_memory();
+
+    if (!is_ip(name)) {
+        lacked_memory = strlen(name) <= TLSEXT_MAXLEN_host_name;
+    }
+    return lacked_memory ? -ENOMEM : -EINVAL;
+}
+
 int coil__tls_expect(struct coil__tls_conn *conn, const char *server_name, bool is_checked)
 {
     size_t length = server_name ? strlen(server_name) : 0;
@@ -251,9 +264,9 @@ int coil__tls_expect(struct coil__tls_conn *conn, const char *server_name, bool 
     if (!conn->server_name) {
         return -ENOMEM;
     }
+    ERR_clear_error();
     if (!set_expected(conn->ssl, conn->server_name, is_checked)) {
-        ERR_clear_error();
-        return -EINVAL;
+        return explain_expected(conn->server_name);
     }
     return 0;
 }

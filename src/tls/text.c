@@ -46,14 +46,16 @@ static void take(char *buf, size_t size, BIO *bio)
     BIO_free(bio);
 }
 
-void coil__tls_print_name(char *buf, size_t size, const X509_NAME *name)
+bool coil__tls_print_name(char *buf, size_t size, const X509_NAME *name)
 {
     BIO *bio = BIO_new(BIO_s_mem());
+    bool is_there = bio != NULL;
 
     if (bio && name) {
         X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB);
     }
     take(buf, size, bio);
+    return is_there;
 }
 
 void coil__tls_print_time(char *buf, size_t size, const ASN1_TIME *when)

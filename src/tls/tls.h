@@ -114,6 +114,9 @@ struct coil__tls_conn *coil__tls_conn_of(const struct coil_stream *stream);
 /* failure.c: what OpenSSL says, as an error and a sentence. */
 /* After a call that gave ssl_error (SSL_get_error). Sets error_text. */
 int coil__tls_explain(struct coil__tls_conn *conn, int ssl_error);
+/* Whether memory was what OpenSSL lacked, as far as it has said so since its errors were cleared:
+ * what else it says then follows from that. Clears them. */
+bool coil__tls_lacked_memory(void);
 /* For SSL_CTX_set_verify. */
 int coil__tls_on_verify(int is_good, X509_STORE_CTX *store);
 /* A context could not be made: of `what` (a file's name or a setting). failure: may be NULL. */
@@ -128,8 +131,8 @@ char *coil__tls_copy(const char *text, size_t size);
 /* As snprintf; what does not fit is cut off. */
 void coil__tls_print(char *buf, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* A name as RFC 2253 has it, cut to fit. */
-void coil__tls_print_name(char *buf, size_t size, const X509_NAME *name);
+/* A name as RFC 2253 has it, cut to fit. False: no memory. */
+bool coil__tls_print_name(char *buf, size_t size, const X509_NAME *name);
 /* "2020-01-01 12:00:00 UTC" */
 void coil__tls_print_time(char *buf, size_t size, const ASN1_TIME *when);
 /* One of a certificate's other names, as "DNS:example.org"; "" for a kind that is not shown. */

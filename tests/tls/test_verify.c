@@ -193,6 +193,29 @@ TASK_TEST(verify_needs_a_name)
     return 0;
 }
 
+/* Longer than any name of a host; an address that belongs to an interface, as no certificate's. */
+TASK_TEST(verify_refuses_names_that_no_certificate_has)
+{
+    char name[300];
+    struct cast cast;
+    struct end ends[2];
+
+    make_cast(&cast);
+    for (int i = 0; i < 2; i++) {
+        memset(name, 'a', sizeof name);
+        snprintf(name + (i == 0 ? 256 : 0), 12, "%s", i == 0 ? "" : "fe80::1%1");
+        open_ends(client_context(&cast, NULL), server_context(&cast, NULL), ends);
+        ends[CLIENT].options.server_name = name;
+        run_end(&ends[CLIENT]);
+        CHECK_ERR(ends[CLIENT].rc, -EINVAL);
+        CHECK_ERR(ends[CLIENT].failure.error, -EINVAL);
+        coil_stream_abort(ends[SERVER].lower);
+        free_contexts(ends);
+    }
+    free_cast(&cast);
+    return 0;
+}
+
 /* --- revoked --- */
 
 static void make_crl(const struct cast *cast, const char *path)
