@@ -507,6 +507,7 @@ POOL_TEST_WITH(process_pool_server_that_dies_is_replaced, 1)
     FILE *file;
     int parent = 0;
     int result = 0;
+    ssize_t rc;
 
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
     file = fopen(path, "r");
@@ -524,7 +525,11 @@ POOL_TEST_WITH(process_pool_server_that_dies_is_replaced, 1)
         CHECK_INT(kill(parent, SIGKILL), ==, 0);
         CHECK(await_gone(pid));
     }
-    CHECK_INT(call(add_one, 1, &result), ==, sizeof result);
+    rc = call(add_one, 1, &result);
+    if (rc == -COIL_EWORKERDIED && test_is_emulated()) { /* its threads do not end all at once */
+        rc = call(add_one, 1, &result);
+    }
+    CHECK_INT(rc, ==, sizeof result);
     CHECK_INT(result, ==, 2);
     return 0;
 }
