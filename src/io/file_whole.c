@@ -13,15 +13,6 @@
 
 enum { PIECE = 1024 * 1024, FIRST_SIZE = 4096, NAME_SIZE = 32, NAME_TRIES = 16 };
 
-/* Runs a job that may be stopped, and says why it was. */
-static int run_stoppable(struct coil_task *self, int (*fn)(void *arg), void *arg, atomic_bool *stop,
-                         const char *what)
-{
-    int rc = coil__thread_wait(self, fn, arg, stop, what);
-
-    return rc == -ECANCELED && self->cancel ? coil__cancel_error(self) : rc;
-}
-
 /* --- reading --- */
 
 struct read_job {
@@ -133,7 +124,8 @@ int coil_file_read(const char *path, size_t limit, char **ret_data, size_t *ret_
     if (!path || !ret_data) {
         return -EINVAL;
     }
-    rc = run_stoppable(self, run_read, &job, &job.stop, "file read");
+    rc = coil__thread_wait(self, run_read, &job, &job.stop, "file read");
+    rc = (int)coil__cancel_reason(self, rc);
     if (rc < 0) {
         return rc;
     }
@@ -288,5 +280,6 @@ int coil_file_write(const char *path, const void *data, size_t size, unsigned mo
     if (!path || (!data && size > 0)) {
         return -EINVAL;
     }
-    return run_stoppable(self, run_write, &job, &job.stop, "file write");
+    rc = coil__thread_wait(self, run_write, &job, &job.stop, "file write");
+    return (int)coil__cancel_reason(self, rc);
 }

@@ -58,11 +58,8 @@ static int push(struct coil_task *self, struct coil__file_part *part, int out_fd
     *place = &job.stop;
     rc = coil__thread_wait(self, run_push, &job, &job.stop, what);
     *place = NULL;
-
-    if (rc == -ECANCELED && self->cancel) {
-        return coil__cancel_error(self);
-    }
-    return rc == -ENOSYS || rc == -EOPNOTSUPP ? -EINVAL : rc;
+    rc = rc == -ENOSYS || rc == -EOPNOTSUPP ? -EINVAL : rc;
+    return (int)coil__cancel_reason(self, rc);
 }
 
 /* --- by reading and writing --- */

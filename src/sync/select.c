@@ -122,10 +122,8 @@ static ssize_t wait_for_one(struct coil__selection *selection, struct coil_selec
     coil__timer_disarm(self->loop, &selection->timer);
     if (selection->rc >= 0) {
         cases[selection->rc].rc = selection->turns[selection->rc].rc;
-    } else if (selection->rc == -ECANCELED && self->cancel) {
-        return coil__cancel_error(self);
     }
-    return selection->rc;
+    return (int)coil__cancel_reason(self, selection->rc);
 }
 
 ssize_t coil_select(struct coil_select_case *cases, size_t count, int64_t span_ns)

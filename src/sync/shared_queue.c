@@ -309,7 +309,7 @@ static int wait_in_task(struct coil_task *self, struct coil__shared_queue *core,
     coil__loop_count_external(self->loop, -1);
     coil__mutex_lock(&core->lock);
     release(core);
-    return tt.turn.rc == -ECANCELED && self->cancel ? coil__cancel_error(self) : tt.turn.rc;
+    return (int)coil__cancel_reason(self, tt.turn.rc);
 }
 
 /* On the stack of a thread that waits. */

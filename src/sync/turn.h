@@ -83,10 +83,7 @@ static inline int coil__turn_wait(struct coil_task *self, struct coil__list *lis
     turn.selection = NULL;
     coil__list_push_tail(list, &turn.link);
     coil__suspend_here(self, &turn.wait);
-    if (COIL__UNLIKELY(turn.rc == -ECANCELED && self->cancel)) {
-        return coil__cancel_error(self);
-    }
-    return turn.rc;
+    return (int)coil__cancel_reason(self, turn.rc);
 }
 
 #endif

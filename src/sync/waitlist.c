@@ -43,7 +43,7 @@ int coil__waitlist_wait(struct coil_task *self, struct coil__list *list, const c
     };
 
     stand_in_line(list, &entry);
-    return entry.rc == -ECANCELED && self->cancel ? coil__cancel_error(self) : entry.rc;
+    return (int)coil__cancel_reason(self, entry.rc);
 }
 
 void coil__waitlist_wait_through(struct coil_task *self, struct coil__list *list, const char *what)

@@ -266,10 +266,7 @@ int coil_group_start_at(const struct coil_site *site, struct coil_group *group, 
     while (starter.child) {
         coil__suspend(starter.self, &starter.wait);
     }
-    if (starter.rc == -ECANCELED && starter.self->cancel) {
-        return coil__cancel_error(starter.self);
-    }
-    return starter.rc;
+    return (int)coil__cancel_reason(starter.self, starter.rc);
 }
 
 int coil_task_ready(int value)

@@ -152,8 +152,5 @@ ssize_t coil__op_wait(struct coil_task *self, struct coil_op *op, const char *wh
     } else {
         coil__spend(self);
     }
-    if (COIL__UNLIKELY(op->result == -ECANCELED && self->cancel)) {
-        return coil__cancel_error(self);
-    }
-    return op->result;
+    return coil__cancel_reason(self, op->result);
 }

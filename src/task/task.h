@@ -13,6 +13,7 @@
 #include <coil/scope.h>
 #include <coil/task.h>
 
+#include <errno.h>
 #include <stdatomic.h>
 
 enum { COIL__TASK_NAME = 32 };
@@ -170,6 +171,12 @@ int coil__task_adopt(struct coil_task *handle, struct coil__owner *owner, size_t
 
 /* The error and provenance by which `self` is cancelled; marks it as delivered. */
 int coil__cancel_error(struct coil_task *self);
+
+/* What a wait has given; the cancel's reason, if it was cut short (-ECANCELED). */
+static inline ssize_t coil__cancel_reason(struct coil_task *self, ssize_t rc)
+{
+    return COIL__UNLIKELY(rc == -ECANCELED && self->cancel) ? coil__cancel_error(self) : rc;
+}
 
 /* 0 and the calling task; or why no suspending call is possible here: no task, or cancelled. A task
  * that ignores its cancel in a loop is made to yield now and then. */
