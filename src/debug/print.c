@@ -46,12 +46,13 @@ static void print_frame(const struct printer *printer, const void *frame)
 {
     const struct coil__lines *lines = coil__lines_get(printer->cache, frame);
     const char *call = coil__lines_call(lines);
-    char text[SENTENCE_SIZE];
 
     for (size_t i = 0; i < lines->count && !call; i++) {
-        coil__symbol_text(&lines->symbols[i], text, sizeof text);
+        char buf[SENTENCE_SIZE];
+
+        coil__frame_text(&(struct coil__text){.start = buf, .size = sizeof buf}, &lines->frames[i]);
         indent(printer, 4);
-        fprintf(printer->out, "at %s\n", text);
+        fprintf(printer->out, "at %s\n", buf);
     }
     if (call) {
         indent(printer, 4);
@@ -61,11 +62,12 @@ static void print_frame(const struct printer *printer, const void *frame)
 
 static void print_task(const struct printer *printer, const struct coil_task_info *info)
 {
-    char text[SENTENCE_SIZE];
+    char buf[SENTENCE_SIZE];
+    struct coil__text text = {.start = buf, .size = sizeof buf};
 
-    coil__task_sentence(info, text, sizeof text);
+    coil__task_sentence(&text, info);
     indent(printer, 0);
-    fprintf(printer->out, "- %s\n", text);
+    fprintf(printer->out, "- %s\n", buf);
     for (size_t i = coil__frames_skip(printer->cache, info); i < info->frame_count; i++) {
         print_frame(printer, info->frames[i]);
     }
@@ -77,11 +79,12 @@ static void print_task(const struct printer *printer, const struct coil_task_inf
 static void print_reference(const struct printer *printer, const struct coil_task_info *info)
 {
     bool is_cycle = printer->is_on_path[index_of(printer, info)];
-    char text[SENTENCE_SIZE];
+    char buf[SENTENCE_SIZE];
+    struct coil__text text = {.start = buf, .size = sizeof buf};
 
-    coil__task_label(info, text, sizeof text);
+    coil__task_label(&text, info);
     indent(printer, 0);
-    fprintf(printer->out, "- %s: see above%s\n", text, is_cycle ? ", a cycle" : "");
+    fprintf(printer->out, "- %s: see above%s\n", buf, is_cycle ? ", a cycle" : "");
 }
 
 /* Goes down to a task that was not printed yet. */
@@ -132,11 +135,12 @@ static void print_all(struct printer *printer)
 
 static void print_cycle(const struct printer *printer)
 {
-    char text[SENTENCE_SIZE];
+    char buf[SENTENCE_SIZE];
+    struct coil__text text = {.start = buf, .size = sizeof buf};
 
     if (printer->graph->cycle_count > 0) {
-        coil__cycle_sentence(printer->graph, text, sizeof text);
-        fprintf(printer->out, "a cycle: %s\n", text);
+        coil__cycle_sentence(&text, printer->graph);
+        fprintf(printer->out, "a cycle: %s\n", buf);
     }
 }
 
@@ -165,13 +169,10 @@ static int print(FILE *out, const struct coil_task_graph *graph)
 int coil_print_tasks(FILE *out)
 {
     struct coil_task_graph *graph;
-    int rc = coil_capture_tasks(&graph);
+    int rc = coil_capture_tasks(out ? &graph : NULL);
 
-    if (rc < 0 || !out) {
-        if (rc == 0) {
-            coil_task_graph_free(graph);
-        }
-        return rc < 0 ? rc : -EINVAL;
+    if (rc < 0) {
+        return rc;
     }
     rc = print(out, graph);
     coil_task_graph_free(graph);

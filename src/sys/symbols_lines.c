@@ -12,7 +12,7 @@
 static _Atomic(struct backtrace_state *) tables;
 
 struct finding {
-    struct coil__symbol *symbols;
+    struct coil_frame *frames;
     size_t count;
     size_t max;
 };
@@ -44,8 +44,8 @@ static int note_line(void *user, uintptr_t pc, const char *file, int line, const
     if (!file && !function) {
         return 0;
     }
-    finding->symbols[finding->count++] =
-        (struct coil__symbol){.function = function, .file = file, .line = file ? line : 0};
+    finding->frames[finding->count++] =
+        (struct coil_frame){.function = function, .file = file, .line = file ? line : 0};
     return finding->count == finding->max;
 }
 
@@ -57,13 +57,13 @@ static void note_symbol(void *user, uintptr_t pc, const char *name, uintptr_t va
     (void)value;
     (void)size;
     if (name && finding->count == 0) {
-        finding->symbols[finding->count++].function = name;
+        finding->frames[finding->count++].function = name;
     }
 }
 
-size_t coil__symbols_find_lines(uintptr_t pc, struct coil__symbol *ret_symbols, size_t max)
+size_t coil__symbols_find_lines(uintptr_t pc, struct coil_frame *ret_frames, size_t max)
 {
-    struct finding finding = {.symbols = ret_symbols, .max = max};
+    struct finding finding = {.frames = ret_frames, .max = max};
     struct backtrace_state *state = get_tables();
 
     if (state) {

@@ -11,7 +11,6 @@
 #include "sys/backtrace.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,7 +159,7 @@ static int describe(struct capture *capture, const struct coil_task *task,
 {
     info->id = task->id;
     if (task->name[0] == '\0') {
-        snprintf(info->name, sizeof info->name, "task-%llu", (unsigned long long)task->id);
+        coil__task_usual_name(info->name, task->id);
     } else {
         memcpy(info->name, task->name, sizeof info->name);
     }

@@ -19,7 +19,6 @@
 #include "task/frames.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 static const char sentence[] = "deadlock: every task waits, and nothing can wake any of them";
 
@@ -37,18 +36,9 @@ static bool is_certain(const struct coil_loop *loop)
 /* --- the report --- */
 
 struct told {
-    char *text;
-    size_t length;
+    struct coil__text text;
     struct coil__line_cache *cache; /* NULL: no memory for it */
 };
-
-static void tell(struct told *told, const char *what)
-{
-    int length = snprintf(told->text + told->length, TEXT_SIZE - told->length, "%s", what);
-    size_t left = TEXT_SIZE - told->length;
-
-    told->length += length < 0 ? 0 : (size_t)length < left ? (size_t)length : left - 1;
-}
 
 /* The call that the task is in, and the line that has made it. */
 static void tell_place(struct told *told, const struct coil_task_info *info)
@@ -61,21 +51,19 @@ static void tell_place(struct told *told, const struct coil_task_info *info)
         call = coil__lines_call(coil__lines_get(told->cache, info->frames[frame]));
     }
     if (call) {
-        tell(told, "\n    in ");
-        tell(told, call);
+        coil__text_add(&told->text, "\n    in %s", call);
         frame++;
     }
     lines = coil__lines_get(told->cache, frame < info->frame_count ? info->frames[frame]
                                                                    : (const char *)info->fn + 1);
-    tell(told, call ? ", called by " : "\n    at ");
-    told->length +=
-        coil__symbol_text(&lines->symbols[0], told->text + told->length, TEXT_SIZE - told->length);
+    coil__text_add(&told->text, call ? ", called by " : "\n    at ");
+    coil__frame_text(&told->text, &lines->frames[0]);
 }
 
 static void tell_task(struct told *told, const struct coil_task_info *info)
 {
-    tell(told, "\n  ");
-    told->length += coil__task_sentence(info, told->text + told->length, TEXT_SIZE - told->length);
+    coil__text_add(&told->text, "\n  ");
+    coil__task_sentence(&told->text, info);
     if (told->cache) {
         tell_place(told, info);
     }
@@ -85,40 +73,37 @@ static void tell_task(struct told *told, const struct coil_task_info *info)
 static void tell_graph(struct told *told, const struct coil_task_graph *graph)
 {
     size_t count = 0;
-    char more[64];
 
     if (graph->cycle_count > 0) {
-        tell(told, "\n  the cycle: ");
-        told->length +=
-            coil__cycle_sentence(graph, told->text + told->length, TEXT_SIZE - told->length);
+        coil__text_add(&told->text, "\n  the cycle: ");
+        coil__cycle_sentence(&told->text, graph);
     }
     for (size_t i = 0; i < graph->count && count < TASKS_TOLD; i++, count++) {
         tell_task(told, &graph->tasks[i]);
     }
     if (graph->count > count) {
-        snprintf(more, sizeof more, "\n  and %zu more tasks", graph->count - count);
-        tell(told, more);
+        coil__text_add(&told->text, "\n  and %zu more tasks", graph->count - count);
     }
 }
 
 static void report(struct coil_loop *loop)
 {
-    struct told told = {.text = coil__malloc(TEXT_SIZE)};
+    struct told told = {.text = {.start = coil__malloc(TEXT_SIZE), .size = TEXT_SIZE}};
     struct coil_report report = {.message = sentence, .error = -EDEADLK};
     struct coil_task_graph *graph;
 
-    if (told.text && coil_capture_tasks(&graph) == 0) {
+    if (told.text.start && coil_capture_tasks(&graph) == 0) {
         if (coil__line_cache_new(&told.cache) < 0) {
             told.cache = NULL;
         }
-        tell(&told, sentence);
+        coil__text_add(&told.text, "%s", sentence);
         tell_graph(&told, graph);
-        report.message = told.text;
+        report.message = told.text.start;
         coil_task_graph_free(graph);
     }
     coil__loop_report(loop, &report);
     coil__free(told.cache);
-    coil__free(told.text);
+    coil__free(told.text.start);
 }
 
 /* --- the end --- */

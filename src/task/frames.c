@@ -4,7 +4,6 @@
 #include "base/memory.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { SLOTS = 256, WITHOUT_PREFIX = 2 };
@@ -26,7 +25,7 @@ const struct coil__lines *coil__lines_get(struct coil__line_cache *cache, const 
 
     if (lines->pc != pc) {
         lines->pc = pc;
-        lines->count = coil__symbols_find(pc, lines->symbols, COIL__MAX_INLINED);
+        lines->count = coil__symbols_find(pc, lines->frames, COIL__MAX_INLINED);
     }
     return lines;
 }
@@ -34,7 +33,7 @@ const struct coil__lines *coil__lines_get(struct coil__line_cache *cache, const 
 /* The outermost of the functions: what the others are inlined into. */
 static const char *outermost(const struct coil__lines *lines)
 {
-    return lines->symbols[lines->count - 1].function;
+    return lines->frames[lines->count - 1].function;
 }
 
 const char *coil__lines_call(const struct coil__lines *lines)
@@ -72,47 +71,25 @@ bool coil__frames_lack_fn(struct coil__line_cache *cache, const struct coil_task
     return skip + is_call == info->frame_count;
 }
 
-static const char *base_name(const char *path)
+void coil__frame_text(struct coil__text *text, const struct coil_frame *frame)
 {
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
-size_t coil__symbol_text(const struct coil__symbol *symbol, char *text, size_t size)
-{
-    int length;
-
-    if (symbol->function && symbol->file) {
-        length = snprintf(text, size, "%s, %s:%d", symbol->function, base_name(symbol->file),
-                          symbol->line);
-    } else if (symbol->function) {
-        length = snprintf(text, size, "%s", symbol->function);
-    } else if (symbol->object) {
-        length = snprintf(text, size, "%s+0x%zx", base_name(symbol->object), symbol->offset);
+    if (frame->function && frame->file) {
+        coil__text_add(text, "%s, %s:%d", frame->function, coil__text_base_name(frame->file),
+                       frame->line);
+    } else if (frame->function) {
+        coil__text_add(text, "%s", frame->function);
+    } else if (frame->object) {
+        coil__text_add(text, "%s+0x%zx", coil__text_base_name(frame->object), frame->offset);
     } else {
-        length = snprintf(text, size, "an unknown place");
+        coil__text_add(text, "an unknown place");
     }
-    return length < 0 ? 0 : (size_t)length < size ? (size_t)length : size - 1;
 }
 
 ssize_t coil_frame_lines(const void *frame, struct coil_frame *ret_frames, size_t max)
 {
-    struct coil__symbol symbols[COIL__MAX_INLINED];
-    size_t count;
-
     if (!frame || !ret_frames || max == 0) {
         return -EINVAL;
     }
-    count = coil__symbols_find(frame, symbols, max < COIL__MAX_INLINED ? max : COIL__MAX_INLINED);
-    for (size_t i = 0; i < count; i++) {
-        ret_frames[i] = (struct coil_frame){
-            .function = symbols[i].function,
-            .file = symbols[i].file,
-            .line = symbols[i].line,
-            .object = symbols[i].object,
-            .offset = symbols[i].offset,
-        };
-    }
-    return (ssize_t)count;
+    max = max < COIL__MAX_INLINED ? max : COIL__MAX_INLINED;
+    return (ssize_t)coil__symbols_find(frame, ret_frames, max);
 }

@@ -6,9 +6,8 @@
 #ifndef COIL__TASK_FRAMES_H
 #define COIL__TASK_FRAMES_H
 
+#include "base/text.h"
 #include "sys/symbols.h"
-
-#include <coil/inspect.h>
 
 enum { COIL__MAX_INLINED = 8 };
 
@@ -16,7 +15,7 @@ enum { COIL__MAX_INLINED = 8 };
 struct coil__lines {
     const void *pc; /* NULL: the place is empty */
     size_t count;
-    struct coil__symbol symbols[COIL__MAX_INLINED]; /* innermost first */
+    struct coil_frame frames[COIL__MAX_INLINED]; /* innermost first */
 };
 
 struct coil__line_cache;
@@ -33,7 +32,7 @@ size_t coil__frames_skip(struct coil__line_cache *cache, const struct coil_task_
 /* Whether there is no frame outside of the library: the task has not begun, or its function has
  * ended with a call that replaces its frame. Then info->fn says what it is. */
 bool coil__frames_lack_fn(struct coil__line_cache *cache, const struct coil_task_info *info);
-/* Writes "amain, shop.c:12", or less where less is known; returns its length, cut at size. */
-size_t coil__symbol_text(const struct coil__symbol *symbol, char *text, size_t size);
+/* Adds "amain, shop.c:12", or less where less is known. */
+void coil__frame_text(struct coil__text *text, const struct coil_frame *frame);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef COIL__TASK_INSPECT_H
 #define COIL__TASK_INSPECT_H
 
+#include "base/text.h"
 #include "task/task.h"
 
 #include <coil/inspect.h>
@@ -26,13 +27,12 @@ struct coil__edge {
  * sorted by awaiter. */
 int coil__graph_find_cycle(struct coil__graph *graph, const struct coil__edge *edges, size_t count);
 
-/* Writes what a task is doing, in words, cut at `size` bytes: "main (1) waits: lock, held by ...".
- * Returns the length that was written. */
-size_t coil__task_sentence(const struct coil_task_info *info, char *text, size_t size);
+/* Adds what a task is doing, in words: "main (1) waits: lock, held by ...". */
+void coil__task_sentence(struct coil__text *text, const struct coil_task_info *info);
 /* The name by which a task is meant in it. */
-size_t coil__task_label(const struct coil_task_info *info, char *text, size_t size);
-/* Appends the cycle, as "a -> b -> a". */
-size_t coil__cycle_sentence(const struct coil_task_graph *graph, char *text, size_t size);
+void coil__task_label(struct coil__text *text, const struct coil_task_info *info);
+/* Adds the cycle, as "a -> b -> a". */
+void coil__cycle_sentence(struct coil__text *text, const struct coil_task_graph *graph);
 
 /* What the loop calls when nothing in sight will wake it: where that is certain, reports a deadlock
  * and has it end. See coil/run.h. */

@@ -661,6 +661,11 @@ ssize_t coil_all_tasks(struct coil_task **ret_tasks, size_t max)
     return (ssize_t)collector.count;
 }
 
+void coil__task_usual_name(char *name, uint64_t id)
+{
+    snprintf(name, COIL__TASK_NAME, "task-%llu", (unsigned long long)id);
+}
+
 const char *coil_task_name(struct coil_task *handle)
 {
     struct coil_task *task;
@@ -669,7 +674,7 @@ const char *coil_task_name(struct coil_task *handle)
         return "";
     }
     if (task->name[0] == '\0') {
-        snprintf(task->name, sizeof task->name, "task-%llu", (unsigned long long)task->id);
+        coil__task_usual_name(task->name, task->id);
         task->marks |= COIL__TASK_MARKED;
     }
     return task->name;

@@ -18,6 +18,9 @@
 
 enum { COIL__TASK_NAME = 32 };
 
+/* The name of a task that was given none; COIL__TASK_NAME bytes. */
+void coil__task_usual_name(char *name, uint64_t id);
+
 enum coil__task_state {
     COIL__TASK_FREE, /* zeroed memory, or ended and given back */
     COIL__TASK_NEW,  /* has not run yet */

@@ -158,7 +158,7 @@ COIL_TEST(backtrace_leaves_the_stack_as_it_was)
 
 COIL_TEST(symbols_of_a_function_of_the_library)
 {
-    struct coil__symbol symbols[4];
+    struct coil_frame symbols[4];
     size_t count;
 
     test_allow_leaks(); /* the tables are kept */
@@ -176,7 +176,7 @@ COIL_TEST(symbols_of_a_function_of_the_library)
 
 COIL_TEST(symbols_of_what_is_no_code)
 {
-    struct coil__symbol symbol;
+    struct coil_frame symbol;
 
     test_allow_leaks();
     CHECK_INT(coil__symbols_find(NULL, &symbol, 1), ==, 1);
@@ -189,7 +189,7 @@ COIL_TEST(symbols_of_a_suspended_stack)
 {
     void *frames[FRAMES];
     struct routine routine;
-    struct coil__symbol symbols[8];
+    struct coil_frame symbols[8];
     size_t count;
 
     if (!coil__context_root) {

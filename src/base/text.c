@@ -1,0 +1,27 @@
+/* text.c - see text.h. */
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void coil__text_add(struct coil__text *text, const char *format, ...)
+{
+    size_t left = text->size - text->length;
+    va_list args;
+    int length;
+
+    va_start(args, format);
+    length = vsnprintf(text->start + text->length, left, format, args);
+    va_end(args);
+    if (length > 0 && left > 0) {
+        text->length += (size_t)length < left ? (size_t)length : left - 1;
+    }
+}
+
+const char *coil__text_base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
