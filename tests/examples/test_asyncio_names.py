@@ -151,7 +151,7 @@ def test_our_names_are_in_the_headers():
 def test_counterparts_are_shown():
     """Each function that a row names is in a program of these pages or of the guide, which
     test_documents compiles and runs."""
-    programs = ''.join(block for path in PAGES + ['docs/guide.md']
+    programs = ''.join(block for path in PAGES + ['docs/guide.md', 'docs/debugging.md']
                        for block in re.findall(r'^```c[^\n]*\n(.*?)^```$', read(path), re.M | re.S))
     shown = set(OURS.findall(programs))
     for row in ROWS:

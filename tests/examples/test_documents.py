@@ -26,7 +26,8 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from runner import Failed, Skipped, check, check_equal, environment, run_all  # noqa: E402
 
-DOCUMENTS = ['README.md', 'docs/guide.md', 'docs/embedding.md']
+DOCUMENTS = ['README.md', 'docs/guide.md', 'docs/debugging.md',
+             'docs/embedding.md']
 BACKENDS = ['uring', 'epoll', 'sim']
 TIME_LIMIT = 60
 FLAGS = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter']

@@ -22,9 +22,9 @@ def gotcha(name, backend):
                           capture_output=True, text=True, timeout=LIMIT, check=False)
 
 
-def guide():
+def page():
     root = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
-    with open(os.path.join(root, 'docs', 'guide.md'), encoding='utf-8') as file:
+    with open(os.path.join(root, 'docs', 'debugging.md'), encoding='utf-8') as file:
         return file.read()
 
 
@@ -48,7 +48,7 @@ def test_deadlock():
         if re.search(r'transfer, deadlock\.c', done.stderr):
             places = re.findall(r'called by (\w+), deadlock\.c:\d+', done.stderr)
             check_equal(places, ['amain', 'transfer', 'audit'])
-            check(done.stderr in guide(), 'docs/guide.md shows something else than', done.stderr)
+            check(done.stderr in page(), 'docs/debugging.md shows something else than', done.stderr)
 
 
 if __name__ == '__main__':
