@@ -4,6 +4,7 @@ A test is a function whose name begins with test_; run_all runs those of a modul
 for each and the summary that all our tests end with.
 """
 import os
+import signal
 import sys
 import time
 import traceback
@@ -36,6 +37,8 @@ def wait_until(condition, what, limit=20):
 
 def run_all(tests):
     """tests: (name, function) pairs. Returns the exit status."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has background jobs
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)             # ignore them
     sums = {'passed': 0, 'failed': 0, 'skipped': 0}
     for name, function in tests:
         try:

@@ -1,5 +1,6 @@
 /* main() of every test program: the list of tests, the options, the summary. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -235,9 +236,17 @@ static int run_all(const char *program)
     return sums.failed > 0;
 }
 
+/* A shell has its background jobs ignore these. */
+static void hear_interrupts(void)
+{
+    signal(SIGINT, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL);
+}
+
 int main(int argc, char **argv)
 {
     parse_options(argc, argv);
+    hear_interrupts();
     for (char **name = options.names; *name; name++) {
         if (!is_known(*name)) {
             fprintf(stderr, "%s: no test is called %s\n", argv[0], *name);
