@@ -67,7 +67,7 @@ run() {
     torture)
         stage torture build --suite sys --suite loop --suite task --suite sync --suite io \
             --suite debug --suite tls --test-args=--torture-soft --timeout-multiplier 4
-        COIL_TEST_THOROUGH=1 stage thorough build --suite tls --timeout-multiplier 4
+        COIL_TEST_THOROUGH=1 stage thorough build --suite tls --suite sync --timeout-multiplier 4
         ;;
     *)
         echo "scripts/test.sh: no stage is called $1" >&2

@@ -134,8 +134,8 @@ bool test_has_noticed(void);
 /* In a run of a torture, which are many: less will do. */
 bool test_is_torture(void);
 
-/* Takes the time to try all of what is else tried at every k-th place (COIL_TEST_THOROUGH=1: in the
- * stage of the torture). */
+/* Takes the time to try all of what is else tried at every k-th place, or fewer times
+ * (COIL_TEST_THOROUGH=1: in the stage of the torture). */
 bool test_is_thorough(void);
 
 /* ---- where the test runs ---- */

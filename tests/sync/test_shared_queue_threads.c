@@ -146,7 +146,7 @@ static int items_per_side(void)
 {
     bool is_slow = test_has_valgrind() || test_has_tsan() || test_is_emulated();
 
-    return test_is_torture() ? 30 : is_slow ? 1000 : 10000;
+    return test_is_torture() ? 30 : test_is_thorough() ? (is_slow ? 1000 : 10000) : 1000;
 }
 
 static void note(struct side *side, int item)
