@@ -48,7 +48,7 @@ struct coil_process_options {
     int in_fd; /* where that is COIL_PROCESS_FD */
     int out_fd;
     int err_fd;
-    bool new_session; /* setsid(2); then signals reach all of the child's process group */
+    bool new_session; /* setsid(2); then signals, those of close too, reach all of its group */
     int64_t grace_ns; /* from SIGTERM to SIGKILL in close; 0: 2 s; below 0: SIGKILL at once */
 };
 
@@ -116,8 +116,9 @@ COIL_EXPORT int coil_process_close_stdin(struct coil_process *process);
  * for the child. input: size bytes, NULL with 0 for none; used only where there is a pipe; a child
  * that does not read all of it is no error. out, err: what is read is added to them; NULL: it is
  * read and dropped. Returns what coil_process_wait does; -COIL_ELIMIT (more than max came),
- * -ENOMEM; -EINVAL (input without a pipe). On failure and cancel, what was read stands in out and
- * err; the child is left alone. */
+ * -ENOMEM; -EINVAL (input without a pipe). On failure and cancel, all that had come by then stands
+ * in out and err, also what was still in the pipes; the child is left alone, and communicate may be
+ * called again, without the input, to add the rest. */
 COIL_EXPORT COIL_SUSPENDS int coil_process_communicate(struct coil_process *process,
                                                        const void *input, size_t size,
                                                        struct coil_process_output *out,
@@ -125,7 +126,10 @@ COIL_EXPORT COIL_SUSPENDS int coil_process_communicate(struct coil_process *proc
 
 /* Ends the child if it lives (SIGTERM; after the grace time SIGKILL), waits until it is reaped,
  * closes our ends of its pipes, on which no task may be waiting, and frees the process in any case.
- * Tasks that wait for it get their result. Returns what coil_process_returncode does; 0 for NULL;
+ * With new_session all of its group gets both, also who outlives the child: the time of grace is
+ * over when nobody of the group lives (without /proc, when the child has ended). Who has left the
+ * group, and the group of a child that had ended before, is left alone. Tasks that wait for it get
+ * their result. Returns what coil_process_returncode does; 0 for NULL;
  * -COIL_ENOTASK, and then it is not closed; errors as coil_process_pid. Cancel: has no effect on
  * it; it takes the grace time at most. */
 COIL_EXPORT COIL_SUSPENDS int coil_process_close(struct coil_process *process);
@@ -133,7 +137,9 @@ COIL_EXPORT COIL_SUSPENDS int coil_process_close(struct coil_process *process);
 /* Spawn, communicate and close in one. in, out and err of options (may be NULL) count where no
  * input (NULL), out or err is given; those given get a pipe, but for an err that is merged.
  * Returns how the child ended; else the errors of the three. Cancel: the child is ended, as by
- * close, then the reason is returned. */
+ * close, then the reason is returned. All that it has said stands in out and err then, up to its
+ * end: of what it says only when it is ended, as much as a pipe holds (64 KiB). asyncio: none;
+ * subprocess.run, whose TimeoutExpired has the output. */
 COIL_EXPORT COIL_SUSPENDS int coil_process_run(const struct coil_process_options *options,
                                                const char *const *argv, const void *input,
                                                size_t size, struct coil_process_output *out,

@@ -14,12 +14,18 @@
 #include "sync/waitlist.h"
 #include "sys/process.h"
 
+#include <coil/thread.h>
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 
 #define DEFAULT_GRACE (2 * COIL_SEC)
+
+/* Pauses between two looks at who is left of a group. */
+#define FIRST_LOOK (1 * COIL_MSEC)
+#define LAST_LOOK (64 * COIL_MSEC)
 
 enum { MAX_THREADS = 4096 };
 
@@ -84,15 +90,21 @@ static void settle(struct coil_process *process, int status)
     coil__waitlist_wake_all(&process->waiters, status);
 }
 
-/* False: it lives. */
+/* False: it lives. A leader that is being closed is left unreaped, and who closes it is told: as
+ * long as the rest of its group lives, signals are sent to that by the leader's number. */
 static bool reap(struct coil_process *process)
 {
-    int rc = coil__process_reap(process->pid);
+    int rc =
+        process->is_kept ? coil__process_has_ended(process->pid) : coil__process_reap(process->pid);
 
     if (rc == -EAGAIN) {
         return false;
     }
-    settle(process, rc);
+    process->has_ended = process->is_kept && rc == 0;
+    if (!process->has_ended) {
+        settle(process, rc);
+    }
+    coil__waitlist_wake_all(&process->closer, 0);
     return true;
 }
 
@@ -380,6 +392,8 @@ static int adopt(struct coil_process *process, struct coil__processes *processes
     process->is_leader = options->new_session;
     process->is_reaped = false;
     process->is_closing = false;
+    process->is_kept = false;
+    process->has_ended = false;
     process->had_stdin = ends->ours[0] >= 0;
     process->grace_ns = options->grace_ns ? options->grace_ns : DEFAULT_GRACE;
     for (int i = 0; i < 3; i++) {
@@ -531,6 +545,22 @@ int coil_process_kill(struct coil_process *handle)
 
 /* --- close --- */
 
+static int look_for_group(void *arg)
+{
+    return coil__process_group_lives(*(const pid_t *)arg);
+}
+
+/* The leader has ended: the others may have some time, too. Who is in the group stands in /proc,
+ * which takes a while to read. */
+static void wait_for_group(struct coil_process *process)
+{
+    int64_t pause = FIRST_LOOK;
+
+    while (coil_to_thread(look_for_group, &process->pid) > 0 && coil_sleep(pause) == 0) {
+        pause = pause * 2 < LAST_LOOK ? pause * 2 : LAST_LOOK;
+    }
+}
+
 /* SIGTERM, and some time to obey it. */
 static void end_gently(struct coil_process *process)
 {
@@ -539,21 +569,20 @@ static void end_gently(struct coil_process *process)
     send_signal(process, SIGTERM);
     coil_timeout(process->grace_ns) {
         if (coil__begin(&self) == 0) {
-            coil__waitlist_wait(self, &process->waiters, "process close");
+            coil__waitlist_wait(self, &process->closer, "process close");
+        }
+        if (process->has_ended) {
+            wait_for_group(process);
         }
     }
 }
 
-int coil_process_close(struct coil_process *handle)
+int coil__process_end(struct coil_process *handle, struct coil_process **ret_process)
 {
     struct coil_task *self = coil__thread.task;
     struct coil_process *process = NULL;
-    int rc;
+    int rc = coil__process_find(handle, &process);
 
-    if (!handle) {
-        return 0;
-    }
-    rc = coil__process_find(handle, &process);
     if (rc < 0) {
         return rc;
     }
@@ -563,15 +592,34 @@ int coil_process_close(struct coil_process *handle)
     process->is_closing = true;
     coil__process_close_end(process, 0);
     if (!process->is_reaped && process->grace_ns > 0) {
+        process->is_kept = process->is_leader;
         coil_shield {
             end_gently(process);
         }
+        process->is_kept = false;
     }
     if (!process->is_reaped) {
         send_signal(process, SIGKILL);
-        coil__waitlist_wait_through(self, &process->waiters, "process close");
+        if (!process->has_ended || !reap(process)) {
+            coil__waitlist_wait_through(self, &process->waiters, "process close");
+        }
     }
-    rc = process->status;
+    *ret_process = process;
+    return 0;
+}
+
+int coil__process_give_up(struct coil_process *process)
+{
+    int status = process->status;
+
     give_back(process);
-    return rc;
+    return status;
+}
+
+int coil_process_close(struct coil_process *handle)
+{
+    struct coil_process *process;
+    int rc = handle ? coil__process_end(handle, &process) : 0;
+
+    return handle && rc == 0 ? coil__process_give_up(process) : rc;
 }

@@ -14,7 +14,11 @@
 
 #define DEFAULT_MAX ((size_t)16 * 1024 * 1024)
 
-enum { FIRST_CAPACITY = 4096, SCRATCH = 4096 };
+enum {
+    FIRST_CAPACITY = 4096,
+    SCRATCH = 4096,
+    MAX_PIPE = 1024 * 1024, /* what a pipe may hold: nobody who goes on writing keeps us longer */
+};
 
 struct feeding {
     struct coil_process *process;
@@ -93,6 +97,35 @@ static ssize_t drain_some(int fd, struct coil_process_output *output)
     return rc;
 }
 
+/* Adds what stands in a pipe; does not wait. */
+static void collect_end(int fd, struct coil_process_output *output)
+{
+    size_t before = output ? output->size : 0;
+    ssize_t rc = 1;
+
+    while (output && fd >= 0 && rc > 0 && output->size - before < MAX_PIPE &&
+           make_room(output) == 0) {
+        struct coil_op op = {.kind_ = COIL__OP_READ,
+                             .fd_ = fd,
+                             .buf_ = output->data + output->size,
+                             .size_ = room_of(output),
+                             .offset_ = -1};
+
+        rc = coil__net_os.attempt(NULL, &op);
+        output->size += rc > 0 ? (size_t)rc : 0;
+        output->data[output->size] = '\0';
+    }
+}
+
+/* What has come and was not looked at yet: a cancel may have been first, or the child has had
+ * something to say about its end. */
+static void collect(const struct coil_process *process, struct coil_process_output *out,
+                    struct coil_process_output *err)
+{
+    collect_end(process->fds[1], out);
+    collect_end(process->fds[2], err);
+}
+
 static int drain(void *arg)
 {
     struct draining *draining = arg;
@@ -102,6 +135,22 @@ static int drain(void *arg)
         rc = drain_some(draining->fd, draining->output);
     } while (rc > 0);
     return (int)rc;
+}
+
+/* Once the pipes' tasks have ended, with rc. It may have been closed meanwhile. */
+static int finish(struct coil_process *handle, int rc, struct coil_process_output *out,
+                  struct coil_process_output *err)
+{
+    struct coil_process *process = NULL;
+    int found = coil__process_find(handle, &process);
+
+    if (found == 0 && rc < 0) {
+        collect(process, out, err);
+    }
+    if (found == 0 && rc == 0 && process->is_reaped) {
+        return process->status; /* even if a cancel has come just now */
+    }
+    return rc < 0 ? rc : coil_process_wait(handle);
 }
 
 int coil_process_communicate(struct coil_process *handle, const void *input, size_t size,
@@ -135,7 +184,7 @@ int coil_process_communicate(struct coil_process *handle, const void *input, siz
         }
     }
     rc = coil_group_close(&group);
-    return rc < 0 ? rc : coil_process_wait(handle);
+    return finish(handle, rc, out, err);
 }
 
 int coil_process_run(const struct coil_process_options *options, const char *const *argv,
@@ -143,7 +192,8 @@ int coil_process_run(const struct coil_process_options *options, const char *con
                      struct coil_process_output *err)
 {
     struct coil_process_options own = {.env = NULL};
-    struct coil_process *process = NULL;
+    struct coil_process *process;
+    struct coil_process *handle;
     int rc = coil_check_cancel();
 
     if (rc < 0) {
@@ -153,12 +203,17 @@ int coil_process_run(const struct coil_process_options *options, const char *con
     own.in = input ? COIL_PROCESS_PIPE : own.in;
     own.out = out ? COIL_PROCESS_PIPE : own.out;
     own.err = err && own.err != COIL_PROCESS_MERGE ? COIL_PROCESS_PIPE : own.err;
-    rc = coil_process_spawn(&own, argv, &process);
+    rc = coil_process_spawn(&own, argv, &handle);
     if (rc < 0) {
         return rc;
     }
-    rc = coil_process_communicate(process, input, size, out, err);
-    coil_process_close(process);
+    rc = coil_process_communicate(handle, input, size, out, err);
+    if (coil__process_end(handle, &process) == 0) {
+        if (rc < 0) {
+            collect(process, out, err);
+        }
+        coil__process_give_up(process);
+    }
     return rc;
 }
 

@@ -8,11 +8,14 @@
 
 #include <coil/process.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -139,6 +142,71 @@ int coil__process_reap(pid_t pid)
     }
     return info.si_code == CLD_EXITED ? info.si_status & 0xff
                                       : COIL_PROCESS_KILLED + info.si_status;
+}
+
+int coil__process_has_ended(pid_t pid)
+{
+    siginfo_t info;
+    int rc = wait_for(pid, &info, WEXITED | WNOHANG | WNOWAIT);
+
+    if (rc < 0) {
+        return rc;
+    }
+    return info.si_pid == 0 ? -EAGAIN : 0;
+}
+
+/* Of "/proc/PID/stat": the pid, the name in brackets (in which there may be anything), the state,
+ * the parent, the group. */
+static bool lives_in_group(const char *stat, pid_t group)
+{
+    const char *at = strrchr(stat, ')');
+    pid_t its_group = 0;
+
+    if (!at || at[1] != ' ' || at[2] == 'Z' || at[2] == 'X') {
+        return false;
+    }
+    at += 3;
+    at += strspn(at, " ");
+    at += strspn(at, "0123456789");
+    at += strspn(at, " ");
+    while (*at >= '0' && *at <= '9') {
+        its_group = its_group * 10 + (*at++ - '0');
+    }
+    return its_group == group;
+}
+
+static bool is_in_group(const char *pid, pid_t group)
+{
+    char path[32];
+    char stat[512];
+    ssize_t size;
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/%.16s/stat", pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false; /* it has just gone */
+    }
+    size = read(fd, stat, sizeof stat - 1);
+    close(fd);
+    stat[size > 0 ? size : 0] = '\0';
+    return lives_in_group(stat, group);
+}
+
+bool coil__process_group_lives(pid_t group)
+{
+    DIR *folder = opendir("/proc");
+    struct dirent *entry;
+    bool lives = false;
+
+    while (folder && !lives && (entry = readdir(folder))) {
+        lives =
+            entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && is_in_group(entry->d_name, group);
+    }
+    if (folder) {
+        closedir(folder);
+    }
+    return lives;
 }
 
 int coil__process_kill(pid_t pid, bool whole_group, int signum)

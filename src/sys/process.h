@@ -33,6 +33,11 @@ int coil__process_await(pid_t pid);
 /* Reaps the child: how it ended, exit status or COIL_PROCESS_KILLED + signal. -EAGAIN: it has not
  * ended; -ECHILD: somebody else has reaped it. */
 int coil__process_reap(pid_t pid);
+/* Whether the child has ended; it is not reaped. -EAGAIN: it lives; -ECHILD as above. */
+int coil__process_has_ended(pid_t pid);
+/* Whether somebody of a group lives, other than as a zombie. False also where nobody can tell: no
+ * /proc. Blocks for some milliseconds where there are many processes. Any thread. */
+bool coil__process_group_lives(pid_t group);
 /* Sends a signal to a child that was not reaped, or to all of the group that it leads. */
 int coil__process_kill(pid_t pid, bool whole_group, int signum);
 /* A pipe whose ends no child inherits. */
