@@ -28,6 +28,7 @@
 struct worker {
     struct coil__list link; /* in pool->idle while idle */
     pid_t pid;
+    unsigned server; /* the number of the one that has made it */
     int fd;
 };
 
@@ -47,6 +48,18 @@ static struct worker *worker_of(struct coil__list *link)
 
 /* --- the pool --- */
 
+/* A server that was replaced has taken its workers with it, and their pids may be others' by now:
+ * also workers' of the new one. */
+static bool is_known(const struct coil__process_pool *pool, const struct worker *worker)
+{
+    return worker->server == pool->server.number;
+}
+
+static int reap(struct coil__process_pool *pool, const struct worker *worker)
+{
+    return is_known(pool, worker) ? coil__worker_reap(&pool->server, worker->pid) : -EPIPE;
+}
+
 static void close_and_free(struct coil__process_pool *pool, struct worker *worker)
 {
     pool->loop->backend->net->close(pool->loop->backend, worker->fd);
@@ -60,7 +73,7 @@ static void end(struct coil__closer *closer)
     struct coil__list *link;
 
     while ((link = coil__list_pop_head(&pool->idle))) {
-        coil__worker_reap(&pool->server, worker_of(link)->pid);
+        reap(pool, worker_of(link));
         close_and_free(pool, worker_of(link));
     }
     coil__worker_server_end(&pool->server);
@@ -192,7 +205,7 @@ static struct worker *take_idle(struct coil__process_pool *pool)
         if (is_alive(pool, worker)) {
             return worker;
         }
-        coil__worker_reap(&pool->server, worker->pid);
+        reap(pool, worker);
         close_and_free(pool, worker);
     }
     return NULL;
@@ -217,6 +230,7 @@ static int make(struct coil_task *self, struct coil__process_pool *pool, struct 
         return pid == -EPIPE ? -EAGAIN : pid;
     }
     worker->pid = pid;
+    worker->server = pool->server.number;
     *ret_worker = worker;
     return 0;
 }
@@ -228,14 +242,16 @@ static int destroy(struct coil__process_pool *pool, struct worker *worker)
     char byte;
     int status;
 
-    coil__worker_kill(&pool->server, worker->pid);
+    if (is_known(pool, worker)) {
+        coil__worker_kill(&pool->server, worker->pid);
+    }
     coil_shield {
         coil_timeout(KILL_PATIENCE) {
             while (coil_recv(worker->fd, &byte, 1, 0) > 0) {
             }
         }
     }
-    status = coil__worker_reap(&pool->server, worker->pid);
+    status = reap(pool, worker);
     close_and_free(pool, worker);
     return status >= 0 ? status : COIL_PROCESS_KILLED + SIGKILL; /* together with the server */
 }

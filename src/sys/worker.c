@@ -264,7 +264,7 @@ int coil__worker_server_start(struct coil__worker_server *server)
         close(fds[0]);
         return pid;
     }
-    *server = (struct coil__worker_server){.pid = pid, .fd = fds[0]};
+    *server = (struct coil__worker_server){.pid = pid, .fd = fds[0], .number = server->number + 1};
     return 0;
 }
 

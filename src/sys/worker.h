@@ -14,7 +14,8 @@
 
 struct coil__worker_server {
     pid_t pid;
-    int fd; /* -1: there is none */
+    int fd;          /* -1: there is none */
+    unsigned number; /* of servers that were started: a worker is known to the one that made it */
 };
 
 /* What goes to a worker, arg_size bytes behind it; and what comes back, with rc bytes behind it if
@@ -33,9 +34,9 @@ struct coil__worker_reply {
 int coil__worker_server_start(struct coil__worker_server *server);
 /* A new worker: its pid, and the socket to it, which reads the end when it has ended. */
 pid_t coil__worker_start(struct coil__worker_server *server, int *ret_fd);
-/* Sends SIGKILL to a worker that was not reaped. */
+/* Sends SIGKILL to a worker that was not reaped. Of this one's: else its pid may be anybody's. */
 void coil__worker_kill(struct coil__worker_server *server, pid_t pid);
-/* Ends the worker if it lives, and reaps it. How it ended, as coil__process_reap has it. */
+/* The same, and reaps it; also one that has ended. How it ended, as coil__process_reap has it. */
 int coil__worker_reap(struct coil__worker_server *server, pid_t pid);
 /* Ends the server, without mercy, and reaps it; the workers that are left are killed by that. */
 void coil__worker_server_end(struct coil__worker_server *server);
