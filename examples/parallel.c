@@ -1,16 +1,20 @@
 /* parallel.c - runs commands, some of them at a time, and shows what they say in their order.
  *
- *     parallel [-j N] [COMMAND...]        four at a time unless -j says otherwise
- *     parallel < COMMANDS                 without commands: one a line from standard input
+ *     parallel [-j N] [-m MIB] [COMMAND...]
  *
- * Each command is given to a shell. What it says, errors included, is shown when it and all before
- * it have ended; then a table of how they ended, on standard error. Exit status: 0 when all were
- * successful, 1 when one was not. Ctrl-C ends all that run, with what they have started, and shows
- * what there is.
+ *     -j N       so many at a time, 1 to 1000; 4
+ *     -m MIB     the most that is kept of what one says, 1 to 1000000; 16. Who says more is ended
+ *     COMMAND    is given to a shell; without commands: one a line from standard input
+ *
+ * What a command says, errors included, is shown when it and all before it have ended; then a table
+ * of how they ended, on standard error. Exit status: 0 when all were successful, 1 when one was
+ * not, 2 when the options are wrong. SIGINT (Ctrl-C) and SIGTERM end all that run, with what they
+ * have started, and show what there is, up to their last words.
  */
 #include <coil.h>
 
 #include <errno.h>
+#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +36,8 @@ static struct {
     struct job *jobs;
     size_t count;
     size_t limit;
-    size_t shown; /* jobs whose output was printed: always the first ones */
+    size_t max_output; /* of one of them, in bytes */
+    size_t shown;      /* jobs whose output was printed: always the first ones */
     bool has_terminal;
 } all;
 
@@ -69,6 +74,11 @@ static void show_output(struct job *job)
         fwrite(job->output.data, 1, job->output.size, stdout);
         fflush(stdout);
     }
+    if (job->status == -COIL_ELIMIT) {
+        hide_progress();
+        fprintf(stderr, "parallel: it says more than %zu MiB (see -m) and was ended: %s\n",
+                all.max_output >> 20, job->command);
+    }
     coil_process_output_deinit(&job->output);
 }
 
@@ -91,6 +101,7 @@ static int run_job(void *arg)
     int64_t start = coil_now();
 
     job->state = RUNS;
+    job->output.max = all.max_output;
     show_progress();
     job->status = coil_process_run(&options, argv, NULL, 0, &job->output, NULL);
     job->took_ns = coil_now() - start;
@@ -99,10 +110,25 @@ static int run_job(void *arg)
     return 0; /* a command that fails does not keep the others from running */
 }
 
+/* SIGTERM does what coil_run does by itself when SIGINT comes. */
+static void on_sigterm(int signum, void *user)
+{
+    (void)signum;
+    coil_cancel_because(user, "SIGTERM");
+}
+
 static int amain(void *arg)
 {
+    struct coil_signal_watch watch = {0};
+    int rc =
+        coil_signal_start(coil_loop_current(), &watch, SIGTERM, on_sigterm, coil_current_task());
+
     (void)arg;
-    return coil_map(run_job, all.jobs, all.count, sizeof *all.jobs, all.limit);
+    if (rc == 0) {
+        rc = coil_map(run_job, all.jobs, all.count, sizeof *all.jobs, all.limit);
+        coil_signal_stop(&watch);
+    }
+    return rc;
 }
 
 /* --- the summary --- */
@@ -118,6 +144,8 @@ static void describe(const struct job *job, char *buf, size_t size)
         snprintf(buf, size, "not run");
     } else if (job->status == -ECANCELED) {
         snprintf(buf, size, "ended");
+    } else if (job->status == -COIL_ELIMIT) {
+        snprintf(buf, size, "too long");
     } else if (job->status < 0) {
         snprintf(buf, size, "%s", coil_errname(job->status));
     } else if (job->status >= COIL_PROCESS_KILLED) {
@@ -184,21 +212,66 @@ static bool read_jobs(void)
     return ok;
 }
 
+static int usage(FILE *out)
+{
+    fprintf(out, "usage: parallel [-j N] [-m MIB] [COMMAND...]\n"
+                 "\n"
+                 "Runs commands, one a line from standard input if none is given, and shows what\n"
+                 "they say in their order.\n"
+                 "\n"
+                 "  -j N      so many at a time; 4\n"
+                 "  -m MIB    the most that is kept of what one says; 16\n"
+                 "  --help    says this\n");
+    return out == stdout ? 0 : 2;
+}
+
+static bool take_number(const char *text, unsigned long max, size_t *ret_number)
+{
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+
+    if (end == text || *end || number < 1 || number > max) {
+        return false;
+    }
+    *ret_number = number;
+    return true;
+}
+
+/* -1: go on; else the exit status. */
+static int take_options(int argc, char **argv)
+{
+    static const struct option options[] = {{.name = "help", .val = 'h'}, {.name = NULL}};
+    size_t mib = 16;
+    bool is_good = true;
+    int option;
+
+    all.limit = 4;
+    while (is_good && (option = getopt_long(argc, argv, "+j:m:h", options, NULL)) != -1) {
+        switch (option) {
+        case 'j':
+            is_good = take_number(optarg, 1000, &all.limit);
+            break;
+        case 'm':
+            is_good = take_number(optarg, 1000000, &mib);
+            break;
+        case 'h':
+            return usage(stdout);
+        default:
+            is_good = false;
+        }
+    }
+    all.max_output = mib << 20;
+    return is_good ? -1 : usage(stderr);
+}
+
 int main(int argc, char **argv)
 {
     int64_t start = coil_now();
+    int rc = take_options(argc, argv);
     bool ok = true;
-    char *end = NULL;
-    int option;
-    int rc;
 
-    all.limit = 4;
-    while ((option = getopt(argc, argv, "+j:")) == 'j') {
-        all.limit = strtoul(optarg, &end, 10);
-    }
-    if (option != -1 || all.limit < 1 || all.limit > 1000 || (end && *end)) {
-        fprintf(stderr, "usage: parallel [-j N] [COMMAND...]\n");
-        return 2;
+    if (rc >= 0) {
+        return rc;
     }
     for (int i = optind; i < argc && ok; i++) {
         ok = add_job(argv[i]);
@@ -209,10 +282,10 @@ int main(int argc, char **argv)
     }
     all.has_terminal = isatty(STDERR_FILENO);
     rc = all.count > 0 ? coil_run(amain, NULL) : 0;
-    for (; all.shown < all.count; all.shown++) { /* after Ctrl-C there may be gaps */
+    for (; all.shown < all.count; all.shown++) { /* after a signal there may be gaps */
         show_output(&all.jobs[all.shown]);
     }
-    if (rc < 0 && rc != -EINTR) {
+    if (rc < 0 && rc != -EINTR && rc != -ECANCELED) {
         fprintf(stderr, "parallel: %s\n", coil_strerror(rc));
         return 1;
     }

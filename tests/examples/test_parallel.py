@@ -28,7 +28,7 @@ def parallel(*arguments, backend=None, stdin=''):
 def rows(text):
     """The table: command -> status."""
     return {m.group(2): m.group(1)
-            for m in re.finditer(r'^ *(\S+|not run) +[\d.]+  (.*)$', text, re.M)}
+            for m in re.finditer(r'^ *(\S+|not run|too long) +[\d.]+  (.*)$', text, re.M)}
 
 
 def exists(pid):
@@ -69,9 +69,15 @@ def test_commands_from_standard_input():
 
 
 def test_much_output():
-    done = parallel('head -c 3000000 /dev/zero', 'head -c 20000000 /dev/zero')
+    commands = ['head -c 3000000 /dev/zero', 'head -c 20000000 /dev/zero']
+    done = parallel(*commands)
     check_equal(len(done.stdout), 3000000 + (16 << 20))
-    check_equal(list(rows(done.stderr).values()), ['0', '-COIL_ELIMIT'])
+    check_equal(list(rows(done.stderr).values()), ['0', 'too long'])
+    check('parallel: it says more than 16 MiB (see -m) and was ended: ' + commands[1] + '\n'
+          in done.stderr, done.stderr)
+    done = parallel('-m', '20', *commands)
+    check_equal(len(done.stdout), 23000000)
+    check_equal(list(rows(done.stderr).values()), ['0', '0'])
 
 
 def test_no_more_than_that_at_once():
@@ -83,24 +89,25 @@ def test_no_more_than_that_at_once():
 
 
 def test_interrupt_ends_all():
-    for backend in BACKENDS:
+    for backend, number in zip(BACKENDS * 2, [signal.SIGINT] * 2 + [signal.SIGTERM] * 2):
         with tempfile.TemporaryDirectory() as folder:
             stubborn = 'trap "" TERM; echo $$ > %s/1; sleep 300 & echo $! > %s/2; wait; wait'
             commands = ['echo done', stubborn % (folder, folder),
-                        'echo before; echo $$ > %s/3; sleep 300' % folder, 'never']
+                        'trap "echo after; exit" TERM; echo before; echo $$ > %s/3; '
+                        'while :; do sleep 300 & wait; done' % folder, 'never']
             process = subprocess.Popen([PARALLEL, '-j', '2'] + commands, text=True,
                                        env=environment(backend), stdout=subprocess.PIPE,
                                        stderr=subprocess.PIPE)
             files = [os.path.join(folder, name) for name in '123']
             wait_until(lambda: all(os.path.exists(f) and os.path.getsize(f) for f in files),
                        'that they run')
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             out, err = process.communicate(timeout=LIMIT)
             for file in files:
                 with open(file, encoding='ascii') as opened:
                     pid = int(opened.read())
                 wait_until(lambda: not exists(pid), 'the end of %d' % pid)
-        check_equal(out, 'done\nbefore\n')
+        check_equal(out, 'done\nbefore\nafter\n')
         check_equal(process.returncode, 1)
         check_equal(list(rows(err).values()), ['0', 'ended', 'ended', 'not run'], err)
 
@@ -129,10 +136,18 @@ def test_progress_on_a_terminal():
 
 
 def test_usage():
-    for arguments in (['-j', '0'], ['-j', 'x'], ['-j'], ['-x'], ['-j', '1001']):
+    usage = 'usage: parallel [-j N] [-m MIB] [COMMAND...]\n'
+    for arguments in (['-j', '0'], ['-j', 'x'], ['-j'], ['-x'], ['-j', '1001'], ['-m', '0'],
+                      ['-j', '1x', 'true'], ['--halp'], ['-m', '-1']):
         done = parallel(*arguments)
         check_equal(done.returncode, 2)
-        check(done.stderr.endswith('usage: parallel [-j N] [COMMAND...]\n'), done.stderr)
+        check_equal(done.stdout, '')
+        check(usage in done.stderr, done.stderr)
+    for option in ('--help', '-h'):
+        done = parallel(option)
+        check_equal(done.returncode, 0)
+        check(done.stdout.startswith(usage), done.stdout)
+        check_equal(done.stderr, '')
 
 
 if __name__ == '__main__':
