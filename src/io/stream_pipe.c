@@ -26,7 +26,6 @@ struct pipes {
     struct coil__pipe out;
     bool in_is_adopted; /* by the backend; is out's where both are the same */
     bool out_is_adopted;
-    bool is_aborted;        /* false when freed: in a forked child */
     bool closes_out;        /* once nobody polls it any more */
     bool has_file_end;      /* the file that is read was at its end */
     int file_error;         /* or reading it ahead has failed: told by the next receive */
@@ -75,7 +74,6 @@ static int adopt(struct coil_loop *loop, const struct coil__pipe *pipe, bool *re
     return rc == -EPERM ? 0 : rc;
 }
 
-/* Ends the wait of an operation that may be done by now, its task not having run since. */
 /* Closes the writing end, now or when nobody polls it any more. */
 static void close_out(struct pipes *pipes)
 {
