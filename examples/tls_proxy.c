@@ -2,7 +2,7 @@
  *
  *     tls_proxy --listen 0.0.0.0:443 --cert chain.pem --key key.pem --backend 127.0.0.1:8080
  *
- *     --listen ADDRESS     also [::]:443; several may be given
+ *     --listen ADDRESS     also [::]:443; up to eight may be given
  *     --cert FILE          the certificate, then those that lead to its authority, in PEM
  *     --key FILE           its private key; without it, it is in the certificate's file
  *     --backend ADDRESS    the server behind; also unix:/path
@@ -379,8 +379,11 @@ static bool take_option(struct proxy *proxy, const char *name, char *value)
     long number = 0;
 
     if (strcmp(name, "--listen") == 0) {
-        proxy->listen[proxy->listen_count] = value;
-        return ++proxy->listen_count <= MAX_LISTEN - 1;
+        if (proxy->listen_count == MAX_LISTEN) {
+            return false;
+        }
+        proxy->listen[proxy->listen_count++] = value;
+        return true;
     }
     if (strcmp(name, "--cert") == 0) {
         proxy->certificate_file = value;

@@ -408,6 +408,18 @@ def test_client_certificates():
     on_each_backend(run_it, '--client-ca', path('client.pem'))
 
 
+def test_eight_addresses():
+    def run_it(proxy):
+        wait_until(lambda: sum('listening on port' in line for line in proxy.lines) == 8,
+                   'eight addresses')
+        for line in proxy.lines[:8]:
+            proxy.port = int(re.search(r'port (\d+)', line).group(1))
+            with proxy.client() as client:
+                talk(client, b'hello')
+        check_equal(proxy.end(), 0)
+    on_each_backend(run_it, *['--listen', '127.0.0.1:0'] * 7)
+
+
 def test_misuse():
     program = os.path.join(BUILD, 'examples', 'tls_proxy')
     make_certificate('now', 'first')
@@ -415,6 +427,8 @@ def test_misuse():
                     ['--what']):
         check('usage: tls_proxy' in run(program, *options, status=2), options)
     good = ['--cert', path('now.pem'), '--backend', '127.0.0.1:1']
+    check('usage: tls_proxy' in run(program, *['--listen', '127.0.0.1:0'] * 9, *good, status=2),
+          'nine addresses')
     output = run(program, '--listen', '127.0.0.1:0', *good, status=1)  # no key
     check(output.startswith('tls_proxy: ' + path('now.pem') + ': '), output)
     output = run(program, '--listen', '127.0.0.1:0', *good, '--key', path('none'), status=1)
