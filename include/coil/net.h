@@ -85,7 +85,8 @@ COIL_EXPORT int coil_listen_address(const struct coil_address *address,
  * are). ret_peer (may be NULL): who connects. Returns the new descriptor. Connections that break
  * off before they are accepted are passed over.
  * -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: no room for one more just now; it stays in the backlog:
- * wait a little and call again. -EBADF, -EINVAL (not listening), -ENOTSOCK.
+ * wait a little and call again; also after -EPERM, -EACCES (a firewall or the like) and, of a
+ * listening socket, -EOPNOTSUPP. -EBADF, -EINVAL (not listening), -ENOTSOCK.
  * Cancel: no connection is lost; one that was accepted already is returned. */
 COIL_EXPORT COIL_SUSPENDS int coil_accept(int fd, struct coil_address *ret_peer);
 

@@ -12,8 +12,8 @@
  *     ...
  *     rc = coil_serve("0.0.0.0", 8080, NULL, client, NULL);   // until it is cancelled
  *
- * When the process runs out of descriptors or memory, accepting pauses for a second, which is
- * reported, and goes on; the clients that are there are not disturbed.
+ * When the process runs out of descriptors or memory, or a firewall forbids a connection, accepting
+ * pauses for a second, which is reported, and goes on; clients that are there are not disturbed.
  *
  * asyncio's counterparts: start_server, start_unix_server, Server, serve_forever.
  */

@@ -194,9 +194,22 @@ int coil_listen(const char *host, uint16_t port, const struct coil_listen_option
 
 /* --- accept --- */
 
-bool coil__accept_lacks_room(int error)
+/* There is no room; or somebody (a firewall, a security module) does not let us have the
+ * connection, which may stand in the queue still, so that the next try would be the same. */
+bool coil__accept_may_recover(int error)
 {
-    return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
+    switch (error) {
+    case -EMFILE:
+    case -ENFILE:
+    case -ENOBUFS:
+    case -ENOMEM:
+    case -EPERM:
+    case -EACCES:
+    case -EOPNOTSUPP:
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* Errors of the connection that would have been accepted, not of the socket: accept(2). */
@@ -205,6 +218,7 @@ static bool is_passed_over(ssize_t error)
     switch (error) {
     case -ECONNABORTED:
     case -EPROTO:
+    case -ENOPROTOOPT:
     case -ENETDOWN:
     case -ENONET:
     case -EHOSTDOWN:

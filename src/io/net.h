@@ -7,9 +7,10 @@
 
 #include <coil/net.h>
 
-/* True for an error of coil_accept that says: no room for one more just now. Report it, pause
- * COIL__ACCEPT_PAUSE, and accept again (asyncio's way, ASYNCIO-SEMANTICS E7). */
-bool coil__accept_lacks_room(int error);
+/* True for an error of coil_accept on a listening socket that need not be its end: no room for one
+ * more just now, or somebody forbids it. Report it, pause COIL__ACCEPT_PAUSE, and accept again
+ * (asyncio's way, ASYNCIO-SEMANTICS E7). */
+bool coil__accept_may_recover(int error);
 
 #define COIL__ACCEPT_PAUSE (1 * COIL_SEC)
 

@@ -179,7 +179,7 @@ static int acceptor_main(void *arg)
         rc = rc < 0 ? rc : coil_accept(acceptor->fd, NULL);
         if (rc >= 0) {
             rc = admit(server, rc);
-        } else if (coil__accept_lacks_room(rc)) {
+        } else if (coil__accept_may_recover(rc)) {
             report(server, "accepting pauses for a second", rc);
             rc = coil_sleep(COIL__ACCEPT_PAUSE);
         }

@@ -424,6 +424,38 @@ TASK_TEST(server_pauses_without_descriptors)
     return 0;
 }
 
+/* A firewall, or whoever else has a say, forbids one connection: those that follow are served. */
+TASK_TEST(server_goes_on_when_accepting_is_forbidden)
+{
+    static const int errors[] = {EPERM, EOPNOTSUPP};
+
+    if (test_backend_is("sim")) {
+        test_skip("its sockets are no descriptors");
+    }
+    for (int i = 0; i < 2; i++) {
+        struct coil_server *server = serve(NULL, echo, NULL);
+        struct coil_stream *streams[2];
+        struct heard heard = {0};
+
+        CHECK_OK(coil_loop_set_error_handler(coil_loop_current(), hear, &heard));
+        yield_times(3); /* it waits: io_uring makes no more calls until the first one has come */
+        fault_syscall_named("accept4", 1, errors[i]);
+        for (int j = 0; j < 2; j++) {
+            streams[j] = join(server);
+            say(streams[j]);
+        }
+        CHECK(fault_was_injected());
+        fault_off();
+        CHECK_INT(heard.count, ==, 1);
+        CHECK_ERR(heard.error, -errors[i]);
+        for (int j = 0; j < 2; j++) {
+            CHECK_OK(coil_stream_close(streams[j]));
+        }
+        CHECK_OK(coil_server_close(server));
+    }
+    return 0;
+}
+
 TASK_TEST(server_closed_during_the_pause)
 {
     struct coil_server *server;
