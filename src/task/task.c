@@ -614,19 +614,6 @@ struct collector {
     size_t max;
 };
 
-static void collect(struct coil_task *task, void *user)
-{
-    struct collector *to = user;
-
-    if (task->state >= COIL__TASK_ENDING) {
-        return;
-    }
-    if (to->count < to->max) {
-        to->tasks[to->count] = coil__task_handle(task);
-    }
-    to->count++;
-}
-
 static uint64_t id_of(struct coil_task *handle)
 {
     struct coil_task *task;
@@ -640,6 +627,52 @@ static int compare_ids(const void *a, const void *b)
     uint64_t y = id_of(*(struct coil_task *const *)b);
 
     return (x > y) - (x < y);
+}
+
+static int compare_ids_backwards(const void *a, const void *b)
+{
+    return compare_ids(b, a);
+}
+
+/* The array is full, and a heap with the youngest on top (backwards sorted is one, too): that goes
+ * if the task is older. */
+static void keep_if_older(struct collector *to, struct coil_task *task)
+{
+    size_t place = 0;
+    size_t child;
+
+    if (task->id >= id_of(to->tasks[0])) {
+        return;
+    }
+    while ((child = 2 * place + 1) < to->max) {
+        if (child + 1 < to->max && id_of(to->tasks[child + 1]) > id_of(to->tasks[child])) {
+            child++;
+        }
+        if (id_of(to->tasks[child]) <= task->id) {
+            break;
+        }
+        to->tasks[place] = to->tasks[child];
+        place = child;
+    }
+    to->tasks[place] = coil__task_handle(task);
+}
+
+static void collect(struct coil_task *task, void *user)
+{
+    struct collector *to = user;
+
+    if (task->state >= COIL__TASK_ENDING) {
+        return;
+    }
+    if (to->count < to->max) {
+        to->tasks[to->count] = coil__task_handle(task);
+    } else if (to->max > 0) {
+        if (to->count == to->max) {
+            qsort(to->tasks, to->max, sizeof *to->tasks, compare_ids_backwards);
+        }
+        keep_if_older(to, task);
+    }
+    to->count++;
 }
 
 ssize_t coil_all_tasks(struct coil_task **ret_tasks, size_t max)

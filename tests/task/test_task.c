@@ -239,6 +239,45 @@ TASK_TEST(all_tasks_lists_those_that_live)
     return 0;
 }
 
+/* However few fit: the oldest ones. The places of tasks that have ended are used again, so that the
+ * order of the stacks is not that of the ids. */
+TASK_TEST(all_tasks_that_fit_are_the_oldest)
+{
+    enum { COUNT = 20 };
+    struct coil_task *tasks[COUNT];
+    struct coil_task *found[COUNT + 1];
+
+    for (int i = 0; i < COUNT; i++) {
+        tasks[i] = coil_create_task(task_forever, NULL);
+    }
+    yield_times(1);
+    for (int i = 0; i < COUNT; i++) {
+        int place = i * 7 % COUNT;
+
+        coil_cancel(tasks[place]);
+        CHECK_ERR(coil_await(tasks[place]), -ECANCELED);
+        if (i % 3 == 0) {
+            tasks[place] = coil_create_task(task_forever, NULL);
+        } else {
+            tasks[place] = NULL;
+        }
+    }
+    CHECK_INT(coil_all_tasks(found, COUNT + 1), ==, 8);
+    for (size_t max = 1; max <= 8; max++) {
+        struct coil_task *some[8] = {NULL};
+
+        CHECK_INT(coil_all_tasks(some, max), ==, 8);
+        CHECK_MEM(some, found, max * sizeof *some);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        if (tasks[i]) {
+            coil_cancel(tasks[i]);
+            CHECK_ERR(coil_await(tasks[i]), -ECANCELED);
+        }
+    }
+    return 0;
+}
+
 /* --- await --- */
 
 static int await_it(void *arg)
