@@ -65,7 +65,8 @@ struct coil_tls_failure {
 /* Another certificate for some of a server's names (SNI). */
 struct coil_tls_name {
     const char *name;                 /* "example.org", or "*.example.org": one label more */
-    struct coil_tls_context *context; /* a server's; with its own verify and ALPN; is held */
+    struct coil_tls_context *context; /* a server's, all of whose rules count then, but for its own
+                                         names; is held */
 };
 
 /* All-zero is a client that checks servers against the system's authorities. Nothing is kept of

@@ -40,9 +40,21 @@ static struct coil_tls_context *find_context(const struct coil_tls_context *cont
     return NULL;
 }
 
-static int mode_of(const struct coil_tls_context *context)
+/* What SSL_set_SSL_CTX leaves as it was. (Its certificate, authorities, protocols and ciphers are
+ * looked up in the context that is in use.) */
+static bool bring_rules(SSL *ssl, const struct coil_tls_context *other)
 {
-    return SSL_CTX_get_verify_mode(context->ssl_ctx);
+    SSL_CTX *ssl_ctx = other->ssl_ctx;
+
+    SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ssl_ctx), coil__tls_on_verify);
+    if (other->resumes) {
+        SSL_clear_options(ssl, SSL_OP_NO_TICKET);
+    } else {
+        SSL_set_options(ssl, SSL_OP_NO_TICKET);
+    }
+    return SSL_set_num_tickets(ssl, SSL_CTX_get_num_tickets(ssl_ctx)) &&
+           SSL_set_min_proto_version(ssl, (int)SSL_CTX_get_min_proto_version(ssl_ctx)) &&
+           SSL_set_max_proto_version(ssl, (int)SSL_CTX_get_max_proto_version(ssl_ctx));
 }
 
 /* The host of a hello's server_name (RFC 6066, 3: a list, of which the first one counts). What is
@@ -67,9 +79,8 @@ static bool get_asked(SSL *ssl, const char **ret_name, size_t *ret_size)
 
 /* Called before anything else of the hello is looked at. So a session that it wants to resume is
  * compared with the context that serves the name: one that was made by the rules of another
- * context, which may ask for no certificate, is not taken (the handshake is a full one then). The
- * other context brings its certificate, authorities and protocols; what else counts is taken from
- * it by hand. */
+ * context, which may ask for no certificate, is not taken (the handshake is a full one then); and
+ * the version is not chosen yet. */
 static int on_hello(SSL *ssl, int *ret_alert, void *user)
 {
     struct coil__tls_conn *conn = SSL_get_ex_data(ssl, 0);
@@ -84,13 +95,11 @@ static int on_hello(SSL *ssl, int *ret_alert, void *user)
     coil__free(conn->server_name);
     conn->server_name = coil__tls_copy(asked, size);
     other = conn->server_name ? find_context(conn->context, conn->server_name) : NULL;
-    if (!conn->server_name || (other && !SSL_set_SSL_CTX(ssl, other->ssl_ctx))) {
+    if (!conn->server_name ||
+        (other && !(SSL_set_SSL_CTX(ssl, other->ssl_ctx) && bring_rules(ssl, other)))) {
         ERR_raise(ERR_LIB_USER, ERR_R_MALLOC_FAILURE); /* else it were a callback that has failed */
         *ret_alert = SSL_AD_INTERNAL_ERROR;
         return SSL_CLIENT_HELLO_ERROR;
-    }
-    if (other) {
-        SSL_set_verify(ssl, mode_of(other), coil__tls_on_verify);
     }
     return SSL_CLIENT_HELLO_SUCCESS;
 }

@@ -163,6 +163,66 @@ TASK_TEST(sni_brings_its_rules)
     return 0;
 }
 
+static void check_rules(const struct cast *cast, const struct coil_tls_context_options *base,
+                        const struct coil_tls_context_options *other,
+                        const struct coil_tls_context_options *client, const char *cipher)
+{
+    struct coil_tls_name name = {"vault", context_named(cast, "vault", other)};
+    struct coil_tls_context_options options = *base;
+    struct coil_tls_info info;
+    struct end ends[2];
+
+    options.names = &name;
+    options.name_count = 1;
+    open_ends(client_context(cast, client), server_context(cast, &options), ends);
+    coil_tls_context_free(name.context);
+    ends[CLIENT].options.server_name = "vault";
+    ends[CLIENT].options.no_name_check = true;
+    meet(ends);
+    CHECK_ERR(ends[SERVER].rc, cipher ? 0 : -COIL_ETLSPROTOCOL);
+    CHECK_ERR(ends[CLIENT].rc, cipher ? 0 : -COIL_ETLSALERT);
+    if (ends[SERVER].stream && ends[CLIENT].stream) {
+        CHECK_OK(coil_tls_get_info(ends[SERVER].stream, &info));
+        CHECK_CONTAINS(info.cipher, cipher);
+        CHECK_STR(info.alpn, "");
+        CHECK(!other->max_version || info.version == other->max_version);
+        check_talk(ends[CLIENT].stream, ends[SERVER].stream);
+        close_ends(ends);
+    }
+    free_contexts(ends);
+}
+
+/* Versions, ciphers and protocols: those of the name's context count, and no others. */
+TASK_TEST(sni_brings_its_versions_and_ciphers)
+{
+    const struct coil_tls_context_options usual = {.is_server = false};
+    const struct coil_tls_context_options old = {.max_version = COIL_TLS_1_2};
+    const struct coil_tls_context_options fresh = {.min_version = COIL_TLS_1_3,
+                                                   .max_version = COIL_TLS_1_3};
+    const struct coil_tls_context_options chacha = {.max_version = COIL_TLS_1_2,
+                                                    .ciphers = "ECDHE+CHACHA20"};
+    const struct coil_tls_context_options small = {.ciphersuites = "TLS_AES_128_GCM_SHA256"};
+    const struct coil_tls_context_options chacha3 = {.ciphersuites =
+                                                         "TLS_CHACHA20_POLY1305_SHA256"};
+    const struct coil_tls_context_options picky = {.alpn = LIST("secret")};
+    const struct coil_tls_context_options asks = {.alpn = LIST("h2")};
+    struct cast cast;
+
+    make_cast(&cast);
+    check_rules(&cast, &usual, &old, &usual, "GCM");
+    check_rules(&cast, &old, &fresh, &usual, "TLS_AES_256_GCM_SHA384");
+    check_rules(&cast, &usual, &fresh, &old, NULL);
+    check_rules(&cast, &fresh, &old, &fresh, NULL);
+    check_rules(&cast, &usual, &chacha, &usual, "CHACHA20");
+    check_rules(&cast, &chacha, &old, &usual, "AES");
+    check_rules(&cast, &small, &chacha3, &usual, "TLS_CHACHA20_POLY1305_SHA256");
+    check_rules(&cast, &small, &usual, &usual, "TLS_AES_256_GCM_SHA384");
+    check_rules(&cast, &usual, &chacha3, &small, NULL);
+    check_rules(&cast, &picky, &usual, &asks, "TLS_AES_256_GCM_SHA384");
+    free_cast(&cast);
+    return 0;
+}
+
 /* --- sessions between names --- */
 
 /* A raw client's visit; its certificate and session may be NULL. */
@@ -253,6 +313,40 @@ TASK_TEST(sni_sessions_stay_with_their_rules)
         SSL_SESSION_free(vault);
     }
     coil_tls_context_free(v.server);
+    free_cast(&cast);
+    return 0;
+}
+
+/* Whether sessions are resumed is the name's affair, too. */
+TASK_TEST(sni_brings_its_resumption)
+{
+    struct coil_tls_context_options options = {.no_resumption = false};
+    struct coil_tls_name name;
+    struct visit v = {0};
+    struct cast cast;
+
+    make_cast(&cast);
+    for (int i = 0; i < 2; i++) {
+        options.no_resumption = i == 0;
+        name = (struct coil_tls_name){"vault", context_named(&cast, "vault", &options)};
+        v.server =
+            server_context(&cast, &(struct coil_tls_context_options){
+                                      .names = &name, .name_count = 1, .no_resumption = i == 1});
+        coil_tls_context_free(name.context);
+        for (v.version = COIL_TLS_1_2; v.version <= COIL_TLS_1_3; v.version++) {
+            SSL_SESSION *vault = visit(&v, "vault", NULL);
+            SSL_SESSION *lobby = visit(&v, "lobby", NULL);
+
+            CHECK(v.rc == 0 && vault && lobby);
+            SSL_SESSION_free(visit(&v, "vault", vault));
+            CHECK_INT(v.is_resumed, ==, i == 1);
+            SSL_SESSION_free(visit(&v, "lobby", lobby));
+            CHECK_INT(v.is_resumed, ==, i == 0);
+            SSL_SESSION_free(vault);
+            SSL_SESSION_free(lobby);
+        }
+        coil_tls_context_free(v.server);
+    }
     free_cast(&cast);
     return 0;
 }
