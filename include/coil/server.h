@@ -72,8 +72,9 @@ COIL_EXPORT void coil_server_stop(struct coil_server *server);
 COIL_EXPORT void coil_server_cancel_clients(struct coil_server *server);
 
 /* Closes the streams of all clients: what was written is sent first; then what a client function
- * calls on its stream returns -COIL_ECLOSED. Its task is not cancelled. Does not suspend. asyncio:
- * Server.close_clients. */
+ * calls on its stream returns -COIL_ECLOSED. Its task is not cancelled. Does not suspend. TLS
+ * streams (and others over a transport) are closed as by coil_stream_close, in a task of its own:
+ * the peer is told that this is the end. asyncio: Server.close_clients. */
 COIL_EXPORT void coil_server_close_clients(struct coil_server *server);
 
 /* The same at once: what was not sent is dropped. asyncio: Server.abort_clients. */

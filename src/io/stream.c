@@ -265,6 +265,32 @@ static void drop_transport(struct coil_transport *transport)
     }
 }
 
+/* NULL: it is closed. Nobody has made a mistake then. */
+static struct coil_stream *find_if_open(struct coil_stream *handle)
+{
+    struct coil_stream *stream;
+    void *object = NULL;
+
+    if (coil__object_find(handle, &object) < 0) {
+        return NULL;
+    }
+    stream = object;
+    return coil__object_check(handle, stream->loop, stream->is_closing, stream->generation) < 0
+               ? NULL
+               : stream;
+}
+
+static void note_upper(const struct coil_transport *transport, struct coil_stream *upper)
+{
+    const struct coil_transport_class *class = transport->class_;
+    struct coil_stream *lower = class->get_lower ? class->get_lower(transport) : NULL;
+
+    lower = lower ? find_if_open(lower) : NULL;
+    if (lower) {
+        lower->upper = upper;
+    }
+}
+
 int coil_stream_open_transport(struct coil_transport *transport,
                                const struct coil_stream_options *options,
                                struct coil_stream **ret_stream)
@@ -285,6 +311,7 @@ int coil_stream_open_transport(struct coil_transport *transport,
         return rc;
     }
     *ret_stream = make(io, -1, false, transport, options);
+    note_upper(transport, *ret_stream);
     return 0;
 }
 
@@ -433,11 +460,47 @@ static void end_writing(struct coil_stream *stream)
     stream->is_shut_down = true;
 }
 
+static int close_it(void *arg)
+{
+    if (find_if_open(arg)) {
+        coil_stream_close(arg);
+    }
+    return 0;
+}
+
+/* The close of a transport may suspend. False: no memory for the task. */
+static bool close_in_task(struct coil_stream *handle)
+{
+    struct coil_task_options options = {.name = "close", .site = COIL_HERE};
+    struct coil_task *task = coil_task_create(&options, close_it, handle);
+
+    return task && coil_detach(task) == 0;
+}
+
+/* The handle of the stream on top of all; NULL: there is none above this one. */
+static struct coil_stream *top_of(const struct coil_stream *stream)
+{
+    struct coil_stream *top = NULL;
+
+    while (stream && stream->upper) {
+        struct coil_stream *upper = stream->upper;
+
+        stream = find_if_open(upper);
+        top = stream ? upper : top;
+    }
+    return top;
+}
+
 void coil__stream_close_when_sent(struct coil_stream *handle)
 {
     struct coil_stream *stream = NULL;
+    struct coil_stream *top;
 
-    if (coil__stream_find(handle, &stream) == 0) {
+    if (coil__stream_find(handle, &stream) < 0) {
+        return;
+    }
+    top = top_of(stream);
+    if (!top || !close_in_task(top)) {
         end_writing(stream);
         stream->closes_when_sent = true;
         coil__stream_sent(stream);

@@ -111,6 +111,7 @@ struct coil_stream {
     atomic_bool *push_stop;     /* of the writer, while a thread sends for it; else NULL */
     atomic_bool *pull_stop;     /* of the reader, while a thread receives for it; else NULL */
     struct coil_task *client;   /* server's: its owner_index is this stream's handle; or NULL */
+    struct coil_stream *upper;  /* handle of the one over a transport over this one; NULL: none */
 };
 
 /* The loop's, made if need be. -ENOMEM. */
@@ -126,7 +127,8 @@ int coil__stream_enter(struct coil_stream *handle, struct coil_stream **ret_stre
 void coil__stream_leave(struct coil_stream *stream);
 /* The stream behind a handle: -EINVAL, -COIL_ECLOSED, -COIL_EWRONGTHREAD. */
 int coil__stream_find(struct coil_stream *handle, struct coil_stream **ret_stream);
-/* Closes once what is queued has been sent, or cannot be. Takes a handle; does not suspend. */
+/* Closes once what is queued has been sent, or cannot be; where there is a stream on top, that one,
+ * which has its own way to say so to the peer. Takes a handle; does not suspend. */
 void coil__stream_close_when_sent(struct coil_stream *handle);
 /* The end of that: to be called when the queue has become empty or has failed. May free. */
 void coil__stream_sent(struct coil_stream *stream);

@@ -109,6 +109,72 @@ TASK_TEST(service_serves)
     return 0;
 }
 
+static int do_nothing(struct coil_stream *stream, void *user)
+{
+    struct house *house = user;
+
+    CHECK_INT(coil_stream_write(stream, "hello", 5), ==, 5);
+    house->served++;
+    return coil_sleep(COIL_NEVER);
+}
+
+/* Clients that read, that do nothing, and that are in their handshake still: the first two are told
+ * of the end by a close, and by an abort they are not. */
+TASK_TEST(service_closes_its_clients)
+{
+    for (int i = 0; i < 4; i++) {
+        bool is_abort = i / 2 == 1;
+        struct coil_tls_context *context;
+        struct coil_stream *silent = NULL;
+        struct heard heard = {0};
+        struct coil_stream *stream;
+        struct house house;
+        char buf[8] = "";
+
+        open_house(&house, NULL);
+        house.service.client = i % 2 == 0 ? echo : do_nothing;
+        house.service.on_failure = NULL; /* the silent one may be gone before it has begun */
+        CHECK_OK(coil_loop_set_error_handler(coil_loop_current(), hear, &heard));
+        context = client_context(&house.cast, NULL);
+        stream = join(&house, context, NULL);
+        CHECK_OK(coil_open_connection("127.0.0.1", house.port, NULL, &silent));
+        if (i % 2 == 0) {
+            say(stream);
+        }
+        while (coil_server_client_count(house.server) < 2 || house.served < 1) {
+            coil_yield();
+        }
+        (is_abort ? coil_server_abort_clients : coil_server_close_clients)(house.server);
+        if (!is_abort) {
+            coil_server_close_clients(house.server); /* twice: no harm */
+        }
+        coil_timeout(PATIENCE) {
+            ssize_t n;
+
+            if (i == 1) { /* what was written comes first */
+                CHECK_INT(coil_stream_read_exactly(stream, buf, 5, NULL), ==, 5);
+            }
+            do {
+                n = coil_stream_read(stream, buf, sizeof buf);
+            } while (n > 0);
+            CHECK_MSG(is_abort ? n == -COIL_ETLSTRUNCATED || n == -ECONNRESET : n == 0, "%s",
+                      coil_errname((int)n));
+            if (is_abort) {
+                coil_stream_abort(stream);
+            } else {
+                CHECK_OK(coil_stream_close(stream));
+            }
+            n = coil_stream_read(silent, buf, sizeof buf);
+            CHECK(n == 0 || n == -ECONNRESET);
+        }
+        coil_stream_abort(silent);
+        coil_tls_context_free(context);
+        coil_server_cancel_clients(house.server);
+        close_house(&house);
+    }
+    return 0;
+}
+
 /* There the host says nothing about who is expected. */
 TASK_TEST(service_on_a_unix_socket)
 {
