@@ -34,6 +34,12 @@ struct coil_stream_options {
     size_t low_water;  /* they go on at this; 0: a quarter of high_water */
 };
 
+/* What a part of a stream ends with. */
+struct coil_separator {
+    const void *data;
+    size_t size; /* in bytes, above 0 */
+};
+
 COIL_BEGIN_DECLS
 
 /* Connects to a host and makes a stream of it: the name is looked up on a thread, its addresses are
@@ -114,6 +120,15 @@ COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_read_exactly(struct coil_stream *s
 COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_read_until(struct coil_stream *stream,
                                                          const void *sep, size_t sep_size,
                                                          void *buf, size_t size);
+
+/* The same with several separators, one or more: reads up to and including the first place where
+ * any of them ends, which is the shortest part that there is. seps: count of them, not kept.
+ * ret_which (may be NULL): the index of the one that ends there; the longest one, where several do
+ * ("\r\n" and "\n"). Errors as above. asyncio: readuntil with a tuple, from 3.13 on. */
+COIL_EXPORT COIL_SUSPENDS ssize_t coil_stream_read_until_any(struct coil_stream *stream,
+                                                             const struct coil_separator *seps,
+                                                             size_t count, void *buf, size_t size,
+                                                             size_t *ret_which);
 
 /* Reads a line, its '\n' included (what is left before the end counts as one), and adds a '\0'.
  * size: room, '\0' included. Returns the count without the '\0', 0 at the end. -COIL_ELIMIT as

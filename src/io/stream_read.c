@@ -340,9 +340,39 @@ ssize_t coil_stream_read_exactly(struct coil_stream *handle, void *buf, size_t s
     return rc;
 }
 
-/* The length up to and including the separator, once it is buffered; see read_until for errors. */
-static ssize_t find(struct coil_stream *stream, struct coil_task *self, const void *sep,
-                    size_t sep_size, size_t max)
+/* What is looked for. */
+struct needles {
+    const struct coil_separator *seps;
+    size_t count; /* at least 1 */
+    size_t which; /* the one that was found */
+};
+
+/* The length up to and including the first place where a separator ends; 0: there is none. None
+ * ends in the first `scanned` bytes. */
+static size_t search(struct needles *needles, const char *start, size_t size, size_t scanned)
+{
+    size_t length = 0;
+
+    for (size_t i = 0; i < needles->count; i++) {
+        const struct coil_separator *sep = &needles->seps[i];
+        size_t from = scanned >= sep->size ? scanned - sep->size + 1 : 0;
+        size_t end = length > 0 ? length : size;
+        const char *hit =
+            end >= from + sep->size ? memmem(start + from, end - from, sep->data, sep->size) : NULL;
+        size_t hit_end = hit ? (size_t)(hit - start) + sep->size : 0;
+
+        if (hit &&
+            (length == 0 || hit_end < length || sep->size > needles->seps[needles->which].size)) {
+            length = hit_end;
+            needles->which = i;
+        }
+    }
+    return length;
+}
+
+/* The length up to and including a separator, once it is buffered; see read_until for errors. */
+static ssize_t find(struct coil_stream *stream, struct coil_task *self, struct needles *needles,
+                    size_t max)
 {
     size_t scanned = 0;
     size_t limit = max < stream->limit ? max : stream->limit;
@@ -350,14 +380,10 @@ static ssize_t find(struct coil_stream *stream, struct coil_task *self, const vo
     for (;;) {
         size_t size = buffered(stream);
         const char *start = size > 0 ? stream->in.data + stream->in.start : "";
-        size_t from = scanned >= sep_size ? scanned - sep_size + 1 : 0;
-        const char *hit =
-            size >= sep_size ? memmem(start + from, size - from, sep, sep_size) : NULL;
+        size_t length = search(needles, start, size, scanned);
         ssize_t rc;
 
-        if (hit) {
-            size_t length = (size_t)(hit - start) + sep_size;
-
+        if (length > 0) {
             return length <= limit ? (ssize_t)length : -COIL_ELIMIT;
         }
         if (size >= limit) {
@@ -371,28 +397,52 @@ static ssize_t find(struct coil_stream *stream, struct coil_task *self, const vo
     }
 }
 
-ssize_t coil_stream_read_until(struct coil_stream *handle, const void *sep, size_t sep_size,
-                               void *buf, size_t size)
+static int check_separators(const struct coil_separator *seps, size_t count)
 {
+    bool is_good = seps && count > 0;
+
+    for (size_t i = 0; is_good && i < count; i++) {
+        is_good = seps[i].data && seps[i].size > 0;
+    }
+    return is_good ? 0 : -EINVAL;
+}
+
+ssize_t coil_stream_read_until_any(struct coil_stream *handle, const struct coil_separator *seps,
+                                   size_t count, void *buf, size_t size, size_t *ret_which)
+{
+    struct needles needles = {.seps = seps, .count = count};
     struct coil_stream *stream;
     struct coil_task *self;
-    ssize_t rc =
-        !sep || sep_size == 0 || !buf ? -EINVAL : coil__stream_begin_read(handle, &stream, &self);
+    ssize_t rc = !buf ? -EINVAL : check_separators(seps, count);
 
+    rc = rc < 0 ? rc : coil__stream_begin_read(handle, &stream, &self);
     if (rc < 0) {
         return rc;
     }
-    rc = find(stream, self, sep, sep_size, size);
+    rc = find(stream, self, &needles, size);
     if (rc > 0) {
         memcpy(buf, stream->in.data + stream->in.start, (size_t)rc);
         coil__stream_take(stream, (size_t)rc);
+        if (ret_which) {
+            *ret_which = needles.which;
+        }
         coil__spend(self);
     }
     return coil__stream_end_read(stream, rc);
 }
 
+ssize_t coil_stream_read_until(struct coil_stream *handle, const void *sep, size_t sep_size,
+                               void *buf, size_t size)
+{
+    struct coil_separator one = {.data = sep, .size = sep_size};
+
+    return coil_stream_read_until_any(handle, &one, 1, buf, size, NULL);
+}
+
 ssize_t coil_stream_read_line(struct coil_stream *handle, char *buf, size_t size)
 {
+    static const struct coil_separator newline = {.data = "\n", .size = 1};
+    struct needles needles = {.seps = &newline, .count = 1};
     struct coil_stream *stream;
     struct coil_task *self;
     ssize_t rc = !buf || size < 2 ? -EINVAL : coil__stream_begin_read(handle, &stream, &self);
@@ -400,7 +450,7 @@ ssize_t coil_stream_read_line(struct coil_stream *handle, char *buf, size_t size
     if (rc < 0) {
         return rc;
     }
-    rc = find(stream, self, "\n", 1, size - 1);
+    rc = find(stream, self, &needles, size - 1);
     if (rc == -COIL_EINCOMPLETE) {
         rc = (ssize_t)buffered(stream); /* the last line needs no '\n' */
     }

@@ -47,9 +47,23 @@ static size_t find(const struct side *side, const char *sep, size_t sep_size)
     return 0;
 }
 
-static ssize_t expect_until(const struct side *side, const char *sep, size_t sep_size, size_t max)
+/* Where the first of them ends. */
+static size_t find_any(const struct side *side, const struct coil_separator *seps, size_t count)
 {
-    size_t found = find(side, sep, sep_size);
+    size_t found = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t one = find(side, seps[i].data, seps[i].size);
+
+        found = one > 0 && (found == 0 || one < found) ? one : found;
+    }
+    return found;
+}
+
+static ssize_t expect_until(const struct side *side, const struct coil_separator *seps,
+                            size_t count, size_t max)
+{
+    size_t found = find_any(side, seps, count);
     size_t left = side->size - side->at;
     size_t limit = max < side->limit ? max : side->limit;
 
@@ -92,22 +106,30 @@ static void do_read_exactly(struct side *side, size_t size)
 static void do_read_until(struct side *side, size_t size, unsigned extra)
 {
     static const char seps[] = "\n\r\n\n\naab";
-    const char *sep = seps + extra % 4;
-    size_t sep_size = 1 + extra / 4 % 4;
-    ssize_t expected = expect_until(side, sep, sep_size, size);
-    ssize_t rc = coil_stream_read_until(side->reader, sep, sep_size, side->buf, size);
+    const struct coil_separator given[] = {{seps + extra % 4, 1 + extra / 4 % 4},
+                                           {seps + extra / 2 % 6, 1 + extra / 8 % 3}};
+    size_t count = 1 + extra / 64 % 2;
+    ssize_t expected = expect_until(side, given, count, size);
+    size_t which = 0;
+    ssize_t rc =
+        count == 1
+            ? coil_stream_read_until(side->reader, given[0].data, given[0].size, side->buf, size)
+            : coil_stream_read_until_any(side->reader, given, count, side->buf, size, &which);
 
     FUZZ_CHECK(rc == expected);
+    FUZZ_CHECK(rc < 0 || memcmp(side->buf + (size_t)rc - given[which].size, given[which].data,
+                                given[which].size) == 0);
     take(side, side->buf, rc > 0 ? rc : 0);
 }
 
 static void do_read_line(struct side *side, size_t size)
 {
+    const struct coil_separator newline = {"\n", 1};
     ssize_t expected;
     ssize_t rc;
 
     size = size < 2 ? 2 : size;
-    expected = expect_until(side, "\n", 1, size - 1);
+    expected = expect_until(side, &newline, 1, size - 1);
     if (expected == -COIL_EINCOMPLETE) {
         expected = (ssize_t)(side->size - side->at);
     }

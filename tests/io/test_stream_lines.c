@@ -84,6 +84,117 @@ TASK_TEST(until_finds_a_separator_in_pieces)
     return 0;
 }
 
+/* F3: of several separators the one that ends first, wherever it begins, however it is cut. */
+TASK_TEST(until_any_takes_the_shortest)
+{
+    static const struct coil_separator seps[] = {
+        {"\r\n", 2}, {"\n", 1}, {"END", 3}, {"xENDy", 5}, {"D!", 2}};
+    static const struct {
+        const char *pieces[8];
+        const char *whole;
+        size_t which;
+    } rows[] = {
+        {{"abc\n"}, "abc\n", 1},
+        {{"abc\r\n"}, "abc\r\n", 0}, /* the longest of those that end there */
+        {{"abc\r", "\n"}, "abc\r\n", 0},
+        {{"a", "b\r", "c", "E", "N", "D"}, "ab\rcEND", 2},
+        {{"xE", "NDy"}, "xEND", 2}, /* not the one that begins first */
+        {{"xEND"}, "xEND", 2},
+        {{"EN", "EN", "D!"}, "ENEND", 2},
+        {{"!D", "!"}, "!D!", 4},
+        {{"\n"}, "\n", 1},
+    };
+    char buf[64];
+    int peer;
+    struct coil_stream *stream = open_half(NULL, &peer);
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct sender sender;
+        struct coil_task *task = start_sender(&sender, peer, rows[i].pieces);
+        ssize_t size = (ssize_t)strlen(rows[i].whole);
+        size_t which = 99;
+
+        CHECK_INT(coil_stream_read_until_any(stream, seps, 5, buf, sizeof buf, &which), ==, size);
+        CHECK_MEM(buf, rows[i].whole, (size_t)size);
+        CHECK_INT(which, ==, rows[i].which);
+        CHECK_OK(coil_await(task));
+        while (coil_stream_try_read(stream, buf, sizeof buf) > 0) { /* what is behind it */
+        }
+    }
+    CHECK_OK(coil_stream_close(stream));
+    CHECK_OK(coil_close(peer));
+    return 0;
+}
+
+/* Every way to cut a text in two: the same parts. */
+TASK_TEST(until_any_does_not_depend_on_the_pieces)
+{
+    static const struct coil_separator seps[] = {{"aab", 3}, {"ba", 2}, {"ccc", 3}};
+    static const char text[] = "aaabacaccccccbaaab";
+    static const char *const parts[] = {"aaab", "acaccc", "ccc", "ba"};
+    char buf[64];
+
+    for (size_t cut = 0; cut < sizeof text - 1; cut++) {
+        char head[32] = "";
+        const char *pieces[3] = {NULL};
+        struct coil_task *task;
+        struct sender sender;
+        int peer;
+        struct coil_stream *stream = open_half(NULL, &peer);
+
+        memcpy(head, text, cut);
+        pieces[0] = cut > 0 ? head : text;
+        pieces[1] = cut > 0 ? text + cut : NULL;
+        task = start_sender(&sender, peer, pieces);
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+            ssize_t size = (ssize_t)strlen(parts[i]);
+
+            CHECK_INT(coil_stream_read_until_any(stream, seps, 3, buf, sizeof buf, NULL), ==, size);
+            CHECK_MEM(buf, parts[i], (size_t)size);
+        }
+        CHECK_OK(coil_await(task));
+        CHECK_OK(coil_close(peer));
+        CHECK_INT(coil_stream_read_until_any(stream, seps, 3, buf, sizeof buf, NULL), ==, 3);
+        CHECK_MEM(buf, "aab", 3);
+        CHECK_OK(coil_stream_close(stream));
+    }
+    return 0;
+}
+
+/* Beyond the limit, at the end, and after a cancel all of it stays; misuse is named. */
+TASK_TEST(until_any_that_fails_keeps_the_data)
+{
+    static const struct coil_separator seps[] = {{"AAA", 3}, {"B", 1}};
+    const struct coil_separator bad[] = {{"A", 1}, {"", 0}, {NULL, 1}};
+    struct coil_stream_options options = {.limit = 8};
+    size_t which = 7;
+    char buf[64];
+    int peer;
+    struct coil_stream *stream = open_half(&options, &peer);
+
+    CHECK_ERR(coil_stream_read_until_any(stream, NULL, 1, buf, 8, NULL), -EINVAL);
+    CHECK_ERR(coil_stream_read_until_any(stream, seps, 0, buf, 8, NULL), -EINVAL);
+    CHECK_ERR(coil_stream_read_until_any(stream, seps, 2, NULL, 8, NULL), -EINVAL);
+    CHECK_ERR(coil_stream_read_until_any(stream, bad, 2, buf, 8, NULL), -EINVAL);
+    CHECK_ERR(coil_stream_read_until_any(stream, bad + 2, 1, buf, 8, NULL), -EINVAL);
+    send_text(peer, "12345678B");
+    CHECK_ERR(coil_stream_read_until_any(stream, seps, 2, buf, sizeof buf, &which), -COIL_ELIMIT);
+    check_rest(stream, "1234");
+    CHECK_ERR(coil_stream_read_until_any(stream, seps, 2, buf, 4, &which), -COIL_ELIMIT);
+    CHECK_INT(coil_stream_read_until_any(stream, seps, 2, buf, 5, NULL), ==, 5);
+    send_text(peer, "AA");
+    coil_timeout(COIL_MSEC) {
+        CHECK_ERR(coil_stream_read_until_any(stream, seps, 2, buf, sizeof buf, &which), -ETIMEDOUT);
+    }
+    CHECK_OK(coil_close(peer));
+    CHECK_ERR(coil_stream_read_until_any(stream, seps, 2, buf, sizeof buf, &which),
+              -COIL_EINCOMPLETE);
+    CHECK_INT(which, ==, 7);
+    check_rest(stream, "AA");
+    CHECK_OK(coil_stream_close(stream));
+    return 0;
+}
+
 /* What comes behind the separator stays, and so does all when there is none before the end. */
 TASK_TEST(until_leaves_the_rest)
 {

@@ -238,6 +238,8 @@ enum { ANY = 1 };
       INVAL, INVAL)                                                                                \
     X(stream_read_until, coil_stream_read_until(w.stream, NULL, 1, NULL, 1), INVAL, INVAL, INVAL,  \
       INVAL, INVAL)                                                                                \
+    X(stream_read_until_any, coil_stream_read_until_any(w.stream, NULL, 1, NULL, 1, NULL), INVAL,  \
+      INVAL, INVAL, INVAL, INVAL)                                                                  \
     X(stream_read_line, coil_stream_read_line(w.stream, NULL, 1), INVAL, INVAL, INVAL, INVAL,      \
       INVAL)                                                                                       \
     X(stream_peek, coil_stream_peek(w.stream, 1, NULL), INVAL, INVAL, INVAL, INVAL, INVAL)         \
