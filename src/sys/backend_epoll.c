@@ -6,7 +6,8 @@
  *     closed and opened again is noticed by ENOENT and added). What it was asked for a wait that
  *     was cancelled stays asked;
  *   - adopted: it is closed only after `release`, so it is registered once, edge-triggered in
- *     both directions, and readiness is remembered here until a call comes up short.
+ *     both directions, and readiness is remembered here until a call comes up short. If much
+ *     comes in that nobody reads, the kernel is asked to be silent about that until somebody waits.
  * Operations of one direction are served in order. Descriptors that epoll refuses (regular files)
  * are always ready: their calls are made at once.
  *
@@ -32,6 +33,13 @@
 
 enum { MAX_EVENTS = 512, READ_SIDE = 0, WRITE_SIDE = 1 };
 
+/* So many edges of an adopted descriptor that nobody reads are heard, and then no more. */
+enum { MAX_UNHEARD = 8 };
+
+/* What is asked of the kernel about an adopted descriptor; and while it is muted. */
+#define MUTED_EVENTS ((uint32_t)(EPOLLOUT | EPOLLET))
+#define ADOPTED_EVENTS ((uint32_t)(EPOLLIN | EPOLLPRI | EPOLLRDHUP) | MUTED_EVENTS)
+
 /* The poll events that make a side ready. */
 #define READ_EVENTS (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)
 #define WRITE_EVENTS (EPOLLOUT | EPOLLHUP | EPOLLERR)
@@ -44,6 +52,8 @@ struct entry {
     bool is_ready[2]; /* adopted: an edge came and no call has come up short since */
     bool has_hung_up; /* adopted: the edge of the peer's end came: there will be no other one; or
                          one of urgent data, before which a receive ends, whatever is behind */
+    bool is_muted;    /* adopted: nothing is told of what comes in */
+    uint8_t unheard;  /* adopted: edges of what came in since somebody waited */
 };
 
 struct epoll {
@@ -205,6 +215,15 @@ static int do_at_once(struct epoll *e, struct coil_op *op)
     return 1;
 }
 
+/* Tells what is there, too. */
+static int unmute(struct epoll *e, struct entry *entry, int fd)
+{
+    int rc = ask(e, entry, fd, ADOPTED_EVENTS, false);
+
+    entry->is_muted = rc < 0;
+    return rc;
+}
+
 static int submit_adopted(struct epoll *e, struct entry *entry, struct coil_op *op)
 {
     int side = side_of(op);
@@ -213,6 +232,14 @@ static int submit_adopted(struct epoll *e, struct entry *entry, struct coil_op *
 
     if (is_first && (entry->is_ready[side] || is_new_poll) && try_op(e, entry, op)) {
         return 1;
+    }
+    if (side == READ_SIDE) {
+        int rc = COIL__UNLIKELY(entry->is_muted) ? unmute(e, entry, op->fd_) : 0;
+
+        if (rc < 0) {
+            return rc;
+        }
+        entry->unheard = 0;
     }
     coil__list_push_tail(&entry->ops[side], &op->link_);
     op->state_ = COIL__OP_PENDING;
@@ -317,6 +344,17 @@ static void serve_side(struct epoll *e, struct entry *entry, int side, uint32_t 
     }
 }
 
+/* Something has come in. A peer that sends many small pieces to somebody who does not read would
+ * wake the loop for each. */
+static void count_unheard(struct epoll *e, struct entry *entry, int fd)
+{
+    if (entry->is_adopted && !entry->is_muted && !entry->has_hung_up &&
+        ++entry->unheard == MAX_UNHEARD) {
+        entry->unheard = 0;
+        entry->is_muted = ask(e, entry, fd, MUTED_EVENTS, false) == 0;
+    }
+}
+
 static void dispatch(struct epoll *e, int fd, uint32_t generation, uint32_t events)
 {
     struct entry *entry = find_entry(e, fd);
@@ -327,6 +365,9 @@ static void dispatch(struct epoll *e, int fd, uint32_t generation, uint32_t even
     entry->is_ready[READ_SIDE] |= (events & READ_EVENTS) != 0;
     entry->is_ready[WRITE_SIDE] |= (events & WRITE_EVENTS) != 0;
     entry->has_hung_up |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0;
+    if (COIL__UNLIKELY(events & EPOLLIN && coil__list_is_empty(&entry->ops[READ_SIDE]))) {
+        count_unheard(e, entry, fd);
+    }
     serve_side(e, entry, READ_SIDE, events);
     serve_side(e, entry, WRITE_SIDE, events);
     if (!entry->is_adopted) {
@@ -426,19 +467,20 @@ static int epoll_get_fd(struct coil__backend *backend)
 static int epoll_adopt(struct coil__backend *backend, int fd)
 {
     struct epoll *e = epoll_of(backend);
-    uint32_t events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     struct entry *entry;
     int rc = get_entry(e, fd, &entry);
 
     if (rc < 0) {
         return rc;
     }
-    rc = ask(e, entry, fd, events, true);
+    rc = ask(e, entry, fd, ADOPTED_EVENTS, true);
     if (rc == 0) {
         entry->is_adopted = true;
         entry->is_ready[READ_SIDE] = false;
         entry->is_ready[WRITE_SIDE] = false;
         entry->has_hung_up = false;
+        entry->is_muted = false;
+        entry->unheard = 0;
     }
     return rc;
 }

@@ -12,10 +12,16 @@
  * and no edge tells of what stands behind; and the kernel may end a poll early (it is short of
  * memory, or its queue is full): operations get entries of their own then.
  *
+ * What many edges tell of, and nobody waits for, need not wake the loop each time: after some of
+ * them the poll is taken back, and the next wait asks for a new one.
+ *
  * The poll holds the file open. So release makes the kernel let go of it at once: the close that
  * follows is the last one, and the peer hears of it.
  */
 #include "sys/uring.h"
+
+/* So many edges that nobody waited for are heard, and then no more. */
+enum { MAX_UNHEARD = 8 };
 
 struct watch {
     struct coil__list ops;  /* of coil_op.link_; the head is initialised on first use */
@@ -27,6 +33,8 @@ struct watch {
     bool is_armed;    /* the kernel polls */
     bool is_told;     /* an edge came while nobody waited */
     bool has_hung_up; /* the edge of the peer's end came, or one of urgent data */
+    bool is_leaving;  /* a poll was taken back, and the kernel may not know of it yet */
+    uint8_t unheard;  /* edges since somebody waited */
 };
 
 enum { HUNG_UP = POLLRDHUP | POLLHUP | POLLERR | POLLPRI, FD_SHIFT = 3, GENERATION_SHIFT = 34 };
@@ -62,6 +70,8 @@ int coil__uring_adopt(struct coil__backend *backend, int fd)
     watch->is_armed = false;
     watch->is_told = false;
     watch->has_hung_up = false;
+    watch->is_leaving = false;
+    watch->unheard = 0;
     return 0;
 }
 
@@ -87,6 +97,9 @@ void coil__uring_release(struct coil__backend *backend, int fd)
     }
     watch->is_adopted = false;
     if (!watch->is_armed) {
+        if (watch->is_leaving) {
+            io_uring_submit_and_get_events(&u->ring);
+        }
         return;
     }
     watch->is_armed = false;
@@ -135,6 +148,7 @@ static bool arm(struct coil__uring *u, struct watch *watch)
     io_uring_sqe_set_data64(sqe, data_of(watch));
     watch->is_armed = true;
     watch->is_told = false;
+    watch->is_leaving = false;
     return true;
 }
 
@@ -153,6 +167,7 @@ int coil__uring_watch(struct coil__uring *u, struct coil_op *op)
     if (!watch || !watch->is_adopted || watch->has_hung_up) {
         return -EAGAIN;
     }
+    watch->unheard = 0;
     if (!watch->is_armed && !(watch->has_polled && is_poll && arm(u, watch))) {
         watch->has_polled |= is_poll;
         return -EAGAIN;
@@ -210,5 +225,12 @@ void coil__uring_on_watch(struct coil__uring *u, const struct io_uring_cqe *cqe)
     }
     while (!watch->is_armed && (link = coil__list_pop_head(&watch->ops))) {
         coil__uring_issue(u, COIL__CONTAINER(link, struct coil_op, link_));
+    }
+    if (watch->is_told && watch->is_armed && ++watch->unheard >= MAX_UNHEARD &&
+        send_unwatch(u, watch)) {
+        watch->is_armed = false;
+        watch->is_told = false;
+        watch->is_leaving = true;
+        watch->unheard = 0;
     }
 }

@@ -3,6 +3,10 @@
 #include "in_task.h"
 #include "pair.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <time.h>
+
 static int wait(void *stream)
 {
     return coil_stream_wait_readable(stream);
@@ -105,5 +109,103 @@ TASK_TEST(wait_behind_urgent_data)
         CHECK_OK(coil_stream_close(stream));
         CHECK_OK(coil_close(peer));
     }
+    return 0;
+}
+
+/* --- nobody reads --- */
+
+struct trickle {
+    int fd;
+    int sent;
+};
+
+/* Piece by piece, in a thread: the loop may sleep in between. */
+static int send_slowly(void *arg)
+{
+    struct trickle *trickle = arg;
+
+    setsockopt(trickle->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    for (int i = 0; i < 60; i++) {
+        trickle->sent += send(trickle->fd, "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+        nanosleep(&(struct timespec){.tv_nsec = COIL_MSEC}, NULL);
+    }
+    return 0;
+}
+
+static void count(void *user)
+{
+    ++*(int *)user;
+}
+
+static int read_a_line(void *arg)
+{
+    char buf[128];
+    ssize_t rc = coil_stream_read_line(arg, buf, sizeof buf);
+
+    return (int)rc;
+}
+
+/* Who sends many small pieces to a task that does not read does not wake the loop for each; and
+ * none of them is overlooked when it reads again, the last one and the end included. */
+TASK_TEST(wait_unread_pieces_let_the_loop_sleep)
+{
+    int peer;
+    struct coil_stream *stream = open_half(NULL, &peer);
+
+    if (test_backend_is("sim")) {
+        test_skip("no thread of the system's can send there");
+    }
+    for (int round = 0; round < 4; round++) {
+        struct trickle trickle = {.fd = peer};
+        struct coil_task *task;
+        int waits = 0;
+
+        for (int i = 0; i < 3; i++) { /* whatever stays with the kernel is there by now */
+            task = coil_create_task(read_a_line, stream);
+            CHECK_OK(coil_sleep(COIL_MSEC));
+            send_text(peer, "line\n");
+            CHECK_INT(coil_await(task), ==, 5);
+        }
+        CHECK_OK(coil_loop_set_wait_hooks(coil_loop_current(), count, NULL, &waits));
+        CHECK_OK(coil_to_thread(send_slowly, &trickle));
+        CHECK_OK(coil_loop_set_wait_hooks(coil_loop_current(), NULL, NULL, NULL));
+        CHECK_INT(trickle.sent, >, 40);
+        CHECK_INT(waits, <, 30);
+        task = coil_create_task(read_a_line, stream);
+        CHECK_OK(coil_sleep(COIL_MSEC));
+        if (round < 3) {
+            send_text(peer, "\n");
+            CHECK_INT(coil_await(task), ==, trickle.sent + 1);
+        } else {
+            CHECK_OK(coil_close(peer));
+            CHECK_INT(coil_await(task), ==, trickle.sent);
+        }
+    }
+    CHECK_OK(coil_stream_close(stream));
+    return 0;
+}
+
+/* Closed while the kernel is silent about it: the peer hears of that at once. */
+TASK_TEST(wait_stream_closed_with_unread_pieces)
+{
+    struct trickle trickle;
+    int peer;
+    struct coil_stream *stream = open_half(NULL, &peer);
+
+    if (test_backend_is("sim")) {
+        test_skip("no thread of the system's can send there");
+    }
+    for (int i = 0; i < 3; i++) {
+        struct coil_task *task = coil_create_task(read_a_line, stream);
+
+        CHECK_OK(coil_sleep(COIL_MSEC));
+        send_text(peer, "line\n");
+        CHECK_INT(coil_await(task), ==, 5);
+    }
+    trickle = (struct trickle){.fd = peer};
+    CHECK_OK(coil_to_thread(send_slowly, &trickle));
+    coil_stream_abort(stream);
+    CHECK_INT(coil_poll(peer, POLLIN) & POLLIN, ==, POLLIN);
+    CHECK_OK(coil_close(peer));
     return 0;
 }
