@@ -93,7 +93,8 @@ def test_interrupt_ends_all():
         with tempfile.TemporaryDirectory() as folder:
             stubborn = 'trap "" TERM; echo $$ > %s/1; sleep 300 & echo $! > %s/2; wait; wait'
             commands = ['echo done', stubborn % (folder, folder),
-                        'trap "echo after; exit" TERM; echo before; echo $$ > %s/3; '
+                        'exec 2>/dev/null; trap "echo after; exit" TERM; echo before; '
+                        'echo $$ > %s/3; '
                         'while :; do sleep 300 & wait; done' % folder, 'never']
             process = subprocess.Popen([PARALLEL, '-j', '2'] + commands, text=True,
                                        env=environment(backend), stdout=subprocess.PIPE,

@@ -88,7 +88,7 @@ TASK_TEST(process_run_keeps_its_last_words)
 
     test_temp_path(path, sizeof path, "said");
     snprintf(command, sizeof command,
-             "trap 'echo bye; exit 3' TERM; echo hello; touch %s; "
+             "exec 2>/dev/null; trap 'echo bye; exit 3' TERM; echo hello; touch %s; "
              "while :; do sleep 100 & wait $!; done",
              path);
     running.command = command;
