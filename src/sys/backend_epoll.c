@@ -230,16 +230,18 @@ static int submit_adopted(struct epoll *e, struct entry *entry, struct coil_op *
     bool is_first = coil__list_is_empty(&entry->ops[side]);
     bool is_new_poll = op->kind_ == COIL__OP_POLL && !(op->flags_ & COIL__EXPECT_WAIT);
 
+    if (side == READ_SIDE) {
+        entry->unheard = 0;
+    }
     if (is_first && (entry->is_ready[side] || is_new_poll) && try_op(e, entry, op)) {
         return 1;
     }
-    if (side == READ_SIDE) {
-        int rc = COIL__UNLIKELY(entry->is_muted) ? unmute(e, entry, op->fd_) : 0;
+    if (side == READ_SIDE && COIL__UNLIKELY(entry->is_muted)) {
+        int rc = unmute(e, entry, op->fd_);
 
         if (rc < 0) {
             return rc;
         }
-        entry->unheard = 0;
     }
     coil__list_push_tail(&entry->ops[side], &op->link_);
     op->state_ = COIL__OP_PENDING;
