@@ -19,6 +19,7 @@
 #include <coil/group.h>
 #include <coil/local.h>
 #include <coil/inspect.h>
+#include <coil/metrics.h>
 #include <coil/future.h>
 #include <coil/event.h>
 #include <coil/lock.h>

@@ -33,6 +33,7 @@ struct coil_loop_options {
     unsigned max_processes; /* workers of coil/process_pool.h; 0: as many as cores */
     bool debug;             /* also by COIL_DEBUG=1 */
     bool no_guard_regions;  /* guard stacks by mprotect even where the kernel has better */
+    bool metrics;           /* take the times of coil/metrics.h; also by COIL_METRICS=1 */
 };
 
 /* What went wrong where nobody was there to be told: an error of a task nobody awaits, of an
