@@ -13,6 +13,7 @@
 
 #include "base/handle.h"
 #include "base/memory.h"
+#include "loop/meter.h"
 #include "loop/pool.h"
 #include "sys/clock.h"
 #include "sys/environment.h"
@@ -112,6 +113,16 @@ static void init_fields(struct coil_loop *loop, const struct coil_loop_options *
     }
 }
 
+static void free_memory(struct coil_loop *loop, bool in_forked_child)
+{
+    loop->backend->class->close(loop->backend, in_forked_child);
+    coil__heap_deinit(&loop->timers);
+    coil__stack_pool_deinit(&loop->stacks);
+    coil__fiber_deinit(&loop->own.fiber);
+    coil__free(loop->meter);
+    coil__free(loop);
+}
+
 int coil__loop_new_on(const struct coil_loop_options *options,
                       const struct coil__backend_config *config, struct coil_loop **ret_loop)
 {
@@ -136,8 +147,16 @@ int coil__loop_new_on(const struct coil_loop_options *options,
     }
     init_fields(loop, options);
     loop->is_shuffled = loop->backend->draw && config->seed != 0;
+    loop->is_special = loop->is_shuffled;
     loop->polled_at = coil_loop_now(loop);
     atomic_store(&loop->is_asleep, true);
+    if (options->metrics || coil__environment_flag("COIL_METRICS")) {
+        rc = coil__meter_switch(loop, true);
+        if (rc < 0) {
+            free_memory(loop, false);
+            return rc;
+        }
+    }
     *ret_loop = loop;
     return 0;
 }
@@ -161,15 +180,6 @@ static void leave_thread(struct coil_loop *loop)
         place = &(*place)->next_of_thread;
     }
     *place = loop->next_of_thread;
-}
-
-static void free_memory(struct coil_loop *loop, bool in_forked_child)
-{
-    loop->backend->class->close(loop->backend, in_forked_child);
-    coil__heap_deinit(&loop->timers);
-    coil__stack_pool_deinit(&loop->stacks);
-    coil__fiber_deinit(&loop->own.fiber);
-    coil__free(loop);
 }
 
 static void run_closers(struct coil_loop *loop, bool in_forked_child)
@@ -316,6 +326,9 @@ void coil__loop_remove(struct coil_loop *loop, struct coil__ready *ready)
                      remove_from(&loop->current, ready) || remove_from(&loop->aside, ready);
 
     COIL_CHECK(was_there);
+    if (COIL__UNLIKELY(loop->is_metered)) {
+        loop->meter->mark = NULL; /* it may have been the one */
+    }
 }
 
 static void run_outgoing(struct coil_loop *loop)
@@ -345,6 +358,9 @@ static void fire_timers(struct coil_loop *loop)
         struct coil__timer *timer = COIL__CONTAINER(node, struct coil__timer, node);
 
         coil__heap_remove(&loop->timers, node);
+        if (COIL__UNLIKELY(loop->is_metered)) {
+            coil__meter_timer(loop, timer->when);
+        }
         timer->fire(timer);
     }
 }
@@ -412,13 +428,30 @@ static int wait_for_kernel(struct coil_loop *loop, int64_t max_wait_ns)
         if (COIL__UNLIKELY(loop->stacks.wants_trim)) {
             loop->trim(loop);
         }
+        if (COIL__UNLIKELY(loop->is_metered) && limit > 0) {
+            coil__meter_sleeps(loop);
+        }
     }
+    coil__counter_add(&loop->polls, 1);
     rc = loop->backend->class->wait(loop->backend, limit);
     atomic_store_explicit(&loop->is_asleep, false, memory_order_relaxed);
     if (was_announced && loop->after_wait) {
         loop->after_wait(loop->wait_hook_user);
     }
     return rc;
+}
+
+/* In an order of the seed's, or metered. */
+static __attribute__((noinline)) void run_specially(struct coil_loop *loop)
+{
+    if (loop->is_shuffled) {
+        coil__loop_shuffle(loop);
+    }
+    loop->current = coil__queue_take_all(&loop->ready);
+    if (loop->is_metered) {
+        coil__meter_run(loop);
+    }
+    run_current(loop);
 }
 
 int coil__loop_iterate(struct coil_loop *loop, int64_t max_wait_ns)
@@ -431,7 +464,9 @@ int coil__loop_iterate(struct coil_loop *loop, int64_t max_wait_ns)
         return rc;
     }
     adapt_elisions(loop, coil_loop_now(loop));
-    coil__inbox_drain(loop);
+    if (COIL__UNLIKELY(atomic_load_explicit(&loop->inbox, memory_order_relaxed))) {
+        coil__inbox_drain(loop);
+    }
     if (COIL__UNLIKELY(atomic_load_explicit(&loop->is_interrupted, memory_order_relaxed))) {
         atomic_store(&loop->is_interrupted, false);
         if (loop->on_interrupt) {
@@ -439,11 +474,12 @@ int coil__loop_iterate(struct coil_loop *loop, int64_t max_wait_ns)
         }
     }
     fire_timers(loop);
-    if (COIL__UNLIKELY(loop->is_shuffled)) {
-        coil__loop_shuffle(loop);
+    if (COIL__UNLIKELY(loop->is_special)) {
+        run_specially(loop);
+    } else {
+        loop->current = coil__queue_take_all(&loop->ready);
+        run_current(loop);
     }
-    loop->current = coil__queue_take_all(&loop->ready);
-    run_current(loop);
     return loop->is_forked ? -COIL_EFORKED : 0;
 }
 
@@ -489,7 +525,7 @@ int coil_loop_stop(struct coil_loop *loop)
 bool coil__loop_is_idle(const struct coil_loop *loop)
 {
     return !loop->ready.head && !loop->current && loop->timers.count == 0 &&
-           loop->backend->in_flight == 0 && loop->external == 0;
+           coil__counter_get(&loop->backend->in_flight) == 0 && loop->external == 0;
 }
 
 int coil_loop_get_fd(struct coil_loop *loop)

@@ -14,6 +14,7 @@
 #include "base/queue.h"
 #include "sys/backend.h"
 #include "sys/context.h"
+#include "sys/counter.h"
 #include "sys/stack.h"
 #include "sys/ticks.h"
 
@@ -23,6 +24,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
+struct coil__meter;
 struct coil__pool;
 
 /* What the end of a loop must see to, of a layer above. Neither may fail. */
@@ -51,9 +53,10 @@ struct coil_loop {
     struct coil__ready *aside; /* a chain: what of `current` waits for an eager task's first step */
     unsigned elisions_left;    /* iterations that may still pass before the kernel is asked */
     unsigned elisions;         /* what elisions_left starts from, adapted to their length */
-    unsigned budget;           /* immediate completions a task may have before it must yield */
-    uintptr_t mark;            /* in the handles of what it has (base/handle.h) */
-    struct coil__coro own;     /* the loop's own stack, while a task runs */
+    struct coil__counter elided; /* iterations that have not asked the kernel */
+    unsigned budget;             /* immediate completions a task may have before it must yield */
+    uintptr_t mark;              /* in the handles of what it has (base/handle.h) */
+    struct coil__coro own;       /* the loop's own stack, while a task runs */
     struct coil__backend *backend;
     struct coil__heap timers;
     struct coil__list outgoing;     /* of coil__outgoing: run before the kernel is asked */
@@ -71,6 +74,8 @@ struct coil_loop {
     bool is_forked; /* this is the copy in a child process */
     bool is_closing;
     bool is_shuffled; /* simulated, with a seed: who is ready runs in an order of the seed's */
+    bool is_metered;  /* the times of coil/metrics.h are taken */
+    bool is_special;  /* one of these two */
     bool debug;
     bool in_error_handler;
     bool is_handed_out;    /* the program has had its address: another thread may have it too */
@@ -80,6 +85,8 @@ struct coil_loop {
     int64_t polled_at;     /* time after the last wait */
     uint64_t polled_ticks; /* the same, by the cheap clock */
     uint64_t slow_ticks;   /* about SLOW_NS of it; 0: not measured yet */
+    struct coil__counter polls; /* iterations that have asked the kernel */
+    struct coil__meter *meter;  /* NULL: was never on. Other threads read it too */
     coil_callback before_wait;
     coil_callback after_wait;
     void *wait_hook_user;
@@ -95,11 +102,15 @@ struct coil_loop {
     void (*describe_task)(struct coil_task *task, struct coil_report *report); /* name and site */
     struct coil_task *free_tasks; /* ended, their stacks at hand: hottest first */
     unsigned free_task_count;
-    size_t task_count;                 /* tasks that have not ended; the stacks lead to them */
+    struct coil__counter task_count;   /* tasks that have not ended; the stacks lead to them */
     struct coil_task *cancelled_tasks; /* whom the cancel that spreads has still to reach */
     struct coil_task *last_cancelled;  /* of them; valid while there are any */
     bool is_cancelling;
-    uint64_t next_task_id;
+    struct coil__counter next_task_id;
+    void (*meter_switched)(struct coil_loop *loop); /* it is on, or off, from now on */
+    /* Where a task keeps when it was made ready, while that is metered; 0: not noted. NULL for what
+     * is no task. */
+    int64_t *(*ready_stamp)(struct coil__ready *ready);
     unsigned endless_sleeps; /* tasks that wait for nothing but a cancel, on purpose */
     struct coil__stack_pool stacks;
     size_t stack_size;
@@ -197,6 +208,9 @@ static inline __attribute__((always_inline)) struct coil__ready *coil__loop_peek
         }
         next = coil__queue_take_all(&loop->ready);
         loop->current = next;
+        if (next) {
+            coil__counter_add(&loop->elided, 1);
+        }
     }
     return next;
 }

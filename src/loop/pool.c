@@ -33,9 +33,11 @@ struct coil__pool {
     struct coil__list queue; /* of coil__job.link */
     struct coil__list workers;
     struct coil__list ended;
-    size_t queued;
-    unsigned threads; /* those in `workers` */
-    unsigned idle;    /* of them: have no job, and will look at the queue */
+    /* Changed under the lock too, and read by anybody. */
+    struct coil__counter jobs; /* submitted, ever */
+    struct coil__counter queued;
+    struct coil__counter threads; /* those in `workers` */
+    struct coil__counter idle;    /* of them: have no job, and will look at the queue */
     unsigned max_threads;
     unsigned holders; /* the owner, and workers left behind */
     bool is_closing;
@@ -104,7 +106,8 @@ int coil__pool_get(struct coil_loop *loop, struct coil__pool **slot, unsigned ma
     pool->holders = 1;
     pool->idle_ns = IDLE_TIME;
     pool->loop = loop;
-    *slot = *ret_pool = pool;
+    *ret_pool = pool;
+    __atomic_store_n(slot, pool, __ATOMIC_RELEASE); /* for who reads its numbers */
     return 0;
 }
 
@@ -121,12 +124,12 @@ static struct coil__job *take(struct coil__pool *pool)
     while (coil__list_is_empty(&pool->queue) && !pool->is_closing && in_time) {
         in_time = coil__cond_wait(&pool->has_work, &pool->lock, deadline);
     }
-    pool->idle--;
+    coil__counter_add(&pool->idle, -1);
     link = coil__list_pop_head(&pool->queue);
     if (!link) {
         return NULL;
     }
-    pool->queued--;
+    coil__counter_add(&pool->queued, -1);
     return job_of(link);
 }
 
@@ -158,7 +161,8 @@ static void *run_worker(void *arg)
             return NULL;
         }
         worker->job = NULL; /* from here on the owner waits for this thread */
-        pool->idle++;       /* before `done` can submit the next job: no new thread for that */
+        /* Before `done` can submit the next job: no new thread for that. */
+        coil__counter_add(&pool->idle, 1);
         coil__mutex_unlock(&pool->lock);
         coil__inbox_push(pool->loop, &job->ready);
         coil__mutex_lock(&pool->lock);
@@ -166,7 +170,7 @@ static void *run_worker(void *arg)
     if (!pool->is_closing) {
         coil__list_remove(&worker->link);
         coil__list_push_tail(&pool->ended, &worker->link);
-        pool->threads--;
+        coil__counter_add(&pool->threads, -1);
     }
     coil__mutex_unlock(&pool->lock);
     return NULL;
@@ -222,8 +226,8 @@ static int start_worker(struct coil__pool *pool)
         return rc;
     }
     coil__list_push_tail(&pool->workers, &worker->link);
-    pool->threads++;
-    pool->idle++;
+    coil__counter_add(&pool->threads, 1);
+    coil__counter_add(&pool->idle, 1);
     return 0;
 }
 
@@ -231,13 +235,14 @@ static int start_worker(struct coil__pool *pool)
  * the jobs wait a little longer: only to have none is a failure. */
 static int call_worker(struct coil__pool *pool)
 {
+    bool is_short = coil__counter_get(&pool->idle) < coil__counter_get(&pool->queued);
     int rc = 0;
 
-    if (pool->idle < pool->queued && pool->threads < pool->max_threads) {
+    if (is_short && coil__counter_get(&pool->threads) < pool->max_threads) {
         rc = start_worker(pool);
     }
     coil__cond_signal(&pool->has_work);
-    return pool->threads > 0 ? 0 : rc;
+    return coil__counter_get(&pool->threads) > 0 ? 0 : rc;
 }
 
 int coil__pool_submit(struct coil__pool *pool, struct coil__job *job)
@@ -250,11 +255,13 @@ int coil__pool_submit(struct coil__pool *pool, struct coil__job *job)
     join_ended(pool);
     coil__mutex_lock(&pool->lock);
     coil__list_push_tail(&pool->queue, &job->link);
-    pool->queued++;
+    coil__counter_add(&pool->queued, 1);
     rc = call_worker(pool);
     if (rc < 0) {
         coil__list_remove(&job->link);
-        pool->queued--;
+        coil__counter_add(&pool->queued, -1);
+    } else {
+        coil__counter_add(&pool->jobs, 1);
     }
     coil__mutex_unlock(&pool->lock);
     if (rc < 0) {
@@ -277,7 +284,7 @@ bool coil__pool_cancel(struct coil__job *job)
     is_taken_back = coil__list_is_linked(&job->link);
     if (is_taken_back) {
         coil__list_remove(&job->link);
-        pool->queued--;
+        coil__counter_add(&pool->queued, -1);
     }
     coil__mutex_unlock(&pool->lock);
     if (is_taken_back) {
@@ -299,9 +306,21 @@ unsigned coil__pool_thread_count(struct coil__pool *pool)
     unsigned count;
 
     coil__mutex_lock(&pool->lock);
-    count = pool->threads;
+    count = (unsigned)coil__counter_get(&pool->threads);
     coil__mutex_unlock(&pool->lock);
     return count;
+}
+
+void coil__pool_read(const struct coil__pool *pool, struct coil_pool_metrics *ret_metrics)
+{
+    if (!pool) {
+        *ret_metrics = (struct coil_pool_metrics){0};
+        return;
+    }
+    ret_metrics->jobs = coil__counter_get(&pool->jobs);
+    ret_metrics->queued = coil__counter_get(&pool->queued);
+    ret_metrics->threads = coil__counter_get(&pool->threads);
+    ret_metrics->idle = coil__counter_get(&pool->idle);
 }
 
 /* Lets go of the workers whose jobs need not be waited for, and moves the others to `to_join`.
@@ -335,7 +354,7 @@ void coil__pool_free(struct coil__pool *pool)
     coil__mutex_lock(&pool->lock);
     pool->is_closing = true;
     while ((link = coil__list_pop_head(&pool->queue))) {
-        pool->queued--;
+        coil__counter_add(&pool->queued, -1);
         job_of(link)->is_cancelled = true;
         coil__inbox_push(pool->loop, &job_of(link)->ready);
     }

@@ -12,6 +12,8 @@
 
 #include "loop/loop.h"
 
+#include <coil/metrics.h>
+
 struct coil__pool;
 
 /* All-zero is idle. Belongs to the pool from submit until `done` is entered. */
@@ -38,6 +40,8 @@ int coil__pool_submit(struct coil__pool *pool, struct coil__job *job);
 bool coil__pool_cancel(struct coil__job *job);
 /* How long a thread waits for work before it ends; 10 s unless this is called. */
 void coil__pool_set_idle_time(struct coil__pool *pool, int64_t idle_ns);
+/* Its numbers. NULL: all zero. Any thread. */
+void coil__pool_read(const struct coil__pool *pool, struct coil_pool_metrics *ret_metrics);
 /* Threads that have not ended. */
 unsigned coil__pool_thread_count(struct coil__pool *pool);
 /* Cancels what is queued, waits for the threads, and calls `done` for all that came back. NULL:

@@ -22,6 +22,8 @@
 #ifndef COIL__SYS_BACKEND_H
 #define COIL__SYS_BACKEND_H
 
+#include "sys/counter.h"
+
 #include <coil/op.h>
 
 enum coil__op_kind {
@@ -113,7 +115,7 @@ struct coil__net_class {
 struct coil__backend {
     const struct coil__backend_class *class;
     const struct coil__net_class *net;
-    unsigned in_flight;  /* submitted and not completed, kept by the backend */
+    struct coil__counter in_flight; /* submitted and not completed, kept by the backend */
     uint32_t file_calls; /* the kinds that it takes as COIL__OP_FILE: bits, of sys/file.h */
     bool is_simulated;   /* ready tasks are drawn in an order of the seed's, polls never elided */
     /* Jobs in threads that will end in a wake; kept by the loop. While there are any, the

@@ -245,7 +245,7 @@ static int submit_adopted(struct epoll *e, struct entry *entry, struct coil_op *
     }
     coil__list_push_tail(&entry->ops[side], &op->link_);
     op->state_ = COIL__OP_PENDING;
-    e->base.in_flight++;
+    coil__counter_add(&e->base.in_flight, 1);
     return 0;
 }
 
@@ -281,7 +281,7 @@ static int epoll_submit(struct coil__backend *backend, struct coil_op *op)
         return rc == -EPERM ? do_at_once(e, op) : rc;
     }
     op->state_ = COIL__OP_PENDING;
-    e->base.in_flight++;
+    coil__counter_add(&e->base.in_flight, 1);
     return 0;
 }
 
@@ -394,7 +394,7 @@ static void complete_done(struct epoll *e)
     while ((link = coil__list_pop_head(&list))) {
         struct coil_op *op = op_of(link);
 
-        e->base.in_flight--;
+        coil__counter_add(&e->base.in_flight, -1);
         coil__op_complete(op, op->result);
     }
 }

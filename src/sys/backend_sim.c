@@ -129,7 +129,7 @@ static void enqueue(struct coil__sim *sim, struct coil_op *op, struct coil__list
 {
     coil__list_push_tail(list, &op->link_);
     op->state_ = COIL__OP_PENDING;
-    sim->base.in_flight++;
+    coil__counter_add(&sim->base.in_flight, 1);
 }
 
 static int reserve_polls(struct coil__sim *sim, size_t count)
@@ -430,7 +430,7 @@ static void complete_done(struct coil__sim *sim)
     while ((link = coil__list_pop_head(&list))) {
         struct coil_op *op = coil__sim_op_of(link);
 
-        sim->base.in_flight--;
+        coil__counter_add(&sim->base.in_flight, -1);
         coil__op_complete(op, op->result);
     }
 }

@@ -161,7 +161,7 @@ static int uring_submit(struct coil__backend *backend, struct coil_op *op)
         op->size_ = INT32_MAX;
     }
     coil__uring_issue(u, op);
-    backend->in_flight++;
+    coil__counter_add(&backend->in_flight, 1);
     return 0;
 }
 
@@ -285,7 +285,7 @@ static void complete(struct coil__uring *u, uint64_t data, int res)
     if (COIL__UNLIKELY(u->is_under_valgrind) && res >= 0) {
         trust(op, (size_t)res);
     }
-    u->base.in_flight--;
+    coil__counter_add(&u->base.in_flight, -1);
     coil__op_complete(op, op->kind_ == COIL__OP_POLL && res > 0 ? coil__uring_asked_events(op, res)
                                                                 : res);
 }
@@ -338,7 +338,7 @@ static void flush_queues(struct coil__uring *u)
         struct coil_op *op = op_of(link);
 
         if (op->state_ == COIL__OP_QUEUED) {
-            u->base.in_flight--;
+            coil__counter_add(&u->base.in_flight, -1);
             coil__op_complete(op, -ECANCELED);
         } else if (!send_cancel(u, op)) {
             coil__list_push_tail(&u->cancels, link);
@@ -495,7 +495,7 @@ static int uring_get_fd(struct coil__backend *backend)
     if (!(u->ring.flags & IORING_SETUP_DEFER_TASKRUN)) {
         return u->ring.ring_fd;
     }
-    if (backend->in_flight > 0) {
+    if (coil__counter_get(&backend->in_flight) > 0) {
         return -COIL_EINVALIDSTATE;
     }
     rc = open_ring(&plainer, true, &backend->file_calls);

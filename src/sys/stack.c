@@ -101,6 +101,7 @@ static int new_slab(struct coil__stack_pool *pool, int class)
     pool->usable[class] = slab;
     slab->next_all = pool->all;
     pool->all = slab;
+    coil__counter_add(&pool->mapped_bytes, (int64_t)size);
     return 0;
 }
 
@@ -181,7 +182,8 @@ int coil__stack_alloc(struct coil__stack_pool *pool, size_t size, struct coil__s
     }
     slab->used++;
     slab->is_touched = true;
-    pool->used++;
+    coil__counter_add(&pool->used, 1);
+    coil__counter_add(&pool->used_bytes, (int64_t)slab->stride);
     if (slab->used == slab->count) {
         pool->usable[class] = slab->next_usable;
         slab->is_usable = false;
@@ -194,7 +196,8 @@ void coil__stack_free(struct coil__stack_pool *pool, struct coil__slab *slab, ui
     slab->next_free[index] = slab->free_head;
     slab->free_head = index;
     slab->used--;
-    pool->used--;
+    coil__counter_add(&pool->used, -1);
+    coil__counter_add(&pool->used_bytes, -(int64_t)slab->stride);
     pool->free_touched++;
     if (!slab->is_usable) {
         slab->is_usable = true;

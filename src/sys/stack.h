@@ -13,6 +13,8 @@
 #ifndef COIL__SYS_STACK_H
 #define COIL__SYS_STACK_H
 
+#include "sys/counter.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,12 +38,14 @@ struct coil__stack {
 struct coil__stack_pool {
     struct coil__slab *usable[COIL__STACK_CLASSES]; /* slabs with a free stack, hottest first */
     struct coil__slab *all;
-    size_t used;          /* stacks handed out */
-    size_t free_touched;  /* free stacks that still hold their pages */
-    bool wants_trim;      /* a slab is wholly free: trim when there is time */
-    size_t keep_free;     /* how many of those may stay; 0: a default */
-    int guard_mode;       /* enum guard_mode in stack.c, probed on first use */
-    bool is_at_map_limit; /* the last failure was vm.max_map_count */
+    struct coil__counter used;         /* stacks handed out */
+    struct coil__counter used_bytes;   /* the address space behind those */
+    struct coil__counter mapped_bytes; /* and behind all slabs */
+    size_t free_touched;               /* free stacks that still hold their pages */
+    bool wants_trim;                   /* a slab is wholly free: trim when there is time */
+    size_t keep_free;                  /* how many of those may stay; 0: a default */
+    int guard_mode;                    /* enum guard_mode in stack.c, probed on first use */
+    bool is_at_map_limit;              /* the last failure was vm.max_map_count */
 };
 
 /* The size that a stack of `size` bytes really has; 0 when it is out of range. */

@@ -181,7 +181,7 @@ int coil__uring_watch(struct coil__uring *u, struct coil_op *op)
     }
     op->state_ = COIL__OP_QUEUED;
     coil__list_push_tail(&watch->ops, &op->link_);
-    u->base.in_flight++;
+    coil__counter_add(&u->base.in_flight, 1);
     return 0;
 }
 
@@ -202,7 +202,7 @@ static void serve_all(struct coil__uring *u, struct watch *watch, int events)
             is_stuck = true;
             coil__list_push_tail(&watch->ops, link);
         } else {
-            u->base.in_flight--;
+            coil__counter_add(&u->base.in_flight, -1);
             coil__op_complete(op, result);
         }
     }

@@ -358,7 +358,7 @@ int coil_capture_tasks(struct coil_task_graph **ret_graph)
     if (!ret_graph) {
         return -EINVAL;
     }
-    capture.max = capture.loop->task_count + 1; /* one may just be ending */
+    capture.max = coil__counter_get(&capture.loop->task_count) + 1; /* one may just be ending */
     capture.graph = coil__calloc(1, sizeof *capture.graph);
     rc = capture.graph ? fill(&capture) : -ENOMEM;
     coil__free(capture.entries);

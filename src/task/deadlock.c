@@ -26,8 +26,8 @@ enum { TEXT_SIZE = 8192, TASKS_TOLD = 12 };
 
 static bool is_certain(const struct coil_loop *loop)
 {
-    if (loop->task_count == 0 || loop->endless_sleeps > 0 || loop->hears_signals ||
-        loop->before_wait || loop->after_wait) {
+    if (coil__counter_get(&loop->task_count) == 0 || loop->endless_sleeps > 0 ||
+        loop->hears_signals || loop->before_wait || loop->after_wait) {
         return false;
     }
     return !loop->is_handed_out || coil__is_alone();

@@ -73,7 +73,7 @@ static int end_all(struct coil_loop *loop)
 {
     int rc = 0;
 
-    while (rc == 0 && loop->task_count > 0) {
+    while (rc == 0 && coil__counter_get(&loop->task_count) > 0) {
         coil__tasks_each(loop, cancel_one, NULL);
         rc = coil__loop_iterate(loop, COIL_NEVER);
         loop->is_stopping = false;

@@ -257,7 +257,7 @@ static __attribute__((noinline)) void end_slowly(struct coil_task *task)
     coil__thread.task = NULL; /* what an error handler does, the task does no more */
     tidy(task);
     task->state = COIL__TASK_ENDING;
-    task->loop->task_count--;
+    coil__counter_add(&task->loop->task_count, -1);
     if (task->awaiter) {
         tell(task->awaiter, task->rc);
     }
@@ -327,7 +327,7 @@ static void task_main(struct coil__context *context)
     }
     if (COIL__LIKELY(task->owner_kind == COIL__OWNED_BY_AWAIT && task->marks == 0 &&
                      !loop->is_forked)) {
-        loop->task_count--;
+        coil__counter_add(&loop->task_count, -1);
         tell(task->awaiter, task->rc);
         task->awaiter = NULL;
         task->owner_kind = COIL__OWNED_BY_USER;
@@ -361,6 +361,37 @@ static void run_timed(struct coil__ready *ready)
 
         task->since = is_late ? coil_loop_now(loop) : loop->polled_at;
     }
+}
+
+/* The same while steps are metered: the fast paths do not know this one either. */
+static void run_metered(struct coil__ready *ready)
+{
+    coil__task_run(ready);
+}
+
+static void set_run(struct coil_task *task, __attribute__((unused)) void *user)
+{
+    const struct coil_loop *loop = task->loop;
+
+    task->ready.run = loop->debug ? run_timed : loop->is_metered ? run_metered : coil__task_run;
+    task->ready_at = 0; /* what was noted before may be long past */
+}
+
+/* For all tasks, and for those that will be made of what is at hand. */
+static void meter_switched(struct coil_loop *loop)
+{
+    coil__tasks_each(loop, set_run, NULL);
+    for (struct coil_task *task = loop->free_tasks; task; task = task->next_free) {
+        set_run(task, NULL);
+    }
+}
+
+static int64_t *ready_stamp(struct coil__ready *ready)
+{
+    bool is_task =
+        ready->run == coil__task_run || ready->run == run_metered || ready->run == run_timed;
+
+    return is_task ? &task_of(ready)->ready_at : NULL;
 }
 
 /* Runs a new task right now, until it first waits; the caller goes on after that. */
@@ -413,7 +444,7 @@ static inline struct coil_task *allocate(struct coil_loop *loop, size_t size)
     task->stack = stack;
     task->generation = coil__stack_get_generation(&stack);
     task->loop = loop;
-    task->ready.run = loop->debug ? run_timed : coil__task_run;
+    set_run(task, NULL);
     task->scope = &task->root;
     clear_root(task);
     clear(task);
@@ -429,8 +460,9 @@ static inline void init(struct coil_task *task, struct coil_loop *loop, coil_tas
     task->fn = fn;
     task->arg = arg;
     task->state = COIL__TASK_NEW;
-    task->id = ++loop->next_task_id;
-    loop->task_count++;
+    task->id = coil__counter_get(&loop->next_task_id) + 1;
+    coil__counter_set(&loop->next_task_id, task->id);
+    coil__counter_add(&loop->task_count, 1);
 }
 
 static void inherit_locals(struct coil_task *task)
@@ -481,6 +513,8 @@ struct coil_task *coil__task_create_in(struct coil_loop *loop,
     loop->end_tasks = coil__tasks_end;
     loop->trim = trim;
     loop->describe_task = describe;
+    loop->meter_switched = meter_switched;
+    loop->ready_stamp = ready_stamp;
     task = allocate(loop, size);
     if (!task) {
         explain_failure(loop);

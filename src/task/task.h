@@ -101,7 +101,8 @@ struct coil_task {
     void *started;                 /* group.c: who waits for coil_task_ready */
     char name[COIL__TASK_NAME];    /* "" until it is given or asked for */
     struct coil_scope root;        /* cleared too; only a cancel changes it */
-    int64_t since; /* in debug mode: when it was last suspended; before that, not valid */
+    int64_t since;    /* in debug mode: when it was last suspended; before that, not valid */
+    int64_t ready_at; /* while that is metered: since when it is ready; 0: is not, or not noted */
 } __attribute__((aligned(COIL__HANDLE_ALIGN)));
 
 /* The `run` of a task's ready node, and how it is recognised. */

@@ -48,7 +48,7 @@ static inline void run_on(const char *name, void (*body)(struct coil__backend *b
     CHECK_STR(backend->class->name, name);
     CHECK_OK(backend->class->start ? backend->class->start(backend) : 0);
     body(backend);
-    CHECK_INT(backend->in_flight, ==, 0);
+    CHECK_INT(coil__counter_get(&backend->in_flight), ==, 0);
     backend->class->close(backend, false);
 }
 

@@ -534,7 +534,7 @@ COIL_TEST(real_descriptors_two_readers_do_not_block)
     backend->class->cancel(backend, &b.op);
     pass(COIL_NEVER);
     CHECK_ERR(finish(&b), -ECANCELED);
-    CHECK_INT(backend->in_flight, ==, 0);
+    CHECK_INT(coil__counter_get(&backend->in_flight), ==, 0);
     close(fds[0]);
     close(fds[1]);
     close_sim();

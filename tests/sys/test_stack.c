@@ -94,11 +94,11 @@ COIL_TEST(stack_reuse_is_last_in_first_out)
     for (int i = 0; i < 8; i++) {
         give(&stacks[i]);
     }
-    CHECK_INT(pool.used, ==, 0);
+    CHECK_INT(coil__counter_get(&pool.used), ==, 0);
     for (int i = 7; i >= 0; i--) {
         CHECK_PTR(take(65536).low, ==, stacks[i].low);
     }
-    CHECK_INT(pool.used, ==, 8);
+    CHECK_INT(coil__counter_get(&pool.used), ==, 8);
     coil__stack_pool_deinit(&pool);
 }
 
@@ -154,7 +154,7 @@ COIL_TEST(stacks_never_overlap)
         for (int i = 0; i < COUNT; i++) {
             give(&stacks[(i * 7) % COUNT]);
         }
-        CHECK_INT(pool.used, ==, 0);
+        CHECK_INT(coil__counter_get(&pool.used), ==, 0);
     }
     coil__stack_pool_deinit(&pool);
 }
@@ -499,7 +499,7 @@ COIL_TEST(stack_out_of_memory)
     fault_syscall_named("mmap", 1, ENOMEM);
     CHECK_ERR(coil__stack_alloc(&pool, 65536, &stack), -ENOMEM);
     fault_off();
-    CHECK_INT(pool.used, ==, 0);
+    CHECK_INT(coil__counter_get(&pool.used), ==, 0);
     stack = take(65536);
     give(&stack);
     coil__stack_pool_deinit(&pool);
@@ -515,7 +515,7 @@ COIL_TEST(stack_guard_cannot_be_installed)
     CHECK_ERR(coil__stack_alloc(&pool, 65536, &stack), -ENOMEM);
     CHECK(pool.is_at_map_limit);
     fault_off();
-    CHECK_INT(pool.used, ==, 0);
+    CHECK_INT(coil__counter_get(&pool.used), ==, 0);
     stack = take(65536);
     give(&stack);
     coil__stack_pool_deinit(&pool);
@@ -547,5 +547,5 @@ COIL_TEST(stack_pool_deinit_twice_and_empty)
     take(65536);
     coil__stack_pool_deinit(&pool);
     coil__stack_pool_deinit(&pool);
-    CHECK_INT(pool.used, ==, 0);
+    CHECK_INT(coil__counter_get(&pool.used), ==, 0);
 }
