@@ -13,7 +13,7 @@ packages_of() {
     fuzz) echo clang libclang-rt-14-dev ;;
     cross) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
     fmt) echo clang-format-14 ;;
-    test) echo g++ clang gdb valgrind python3 openssl sslscan \
+    test) echo g++ clang gdb valgrind python3 python3-prometheus-client openssl sslscan \
         "$(packages_of fmt)" "$(packages_of cross)" "$(packages_of demo)" ;;
     *)
         echo "scripts/deps.sh: no group is called $1" >&2
