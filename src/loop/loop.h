@@ -15,6 +15,7 @@
 #include "sys/backend.h"
 #include "sys/context.h"
 #include "sys/counter.h"
+#include "sys/probe.h"
 #include "sys/stack.h"
 #include "sys/ticks.h"
 
@@ -291,9 +292,11 @@ static inline int coil__op_start(struct coil_loop *loop, struct coil_op *op,
 
     op->callback_ = callback;
     op->loop_ = loop;
+    COIL__PROBE3(op_submit, op, op->kind_, op->fd_);
     rc = loop->backend->class->submit(loop->backend, op);
     if (rc != 0) {
         op->loop_ = NULL;
+        COIL__PROBE4(op_complete, op, op->kind_, op->fd_, rc > 0 ? op->result : rc);
     }
     return rc;
 }

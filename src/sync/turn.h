@@ -71,8 +71,9 @@ static inline void coil__turn_interrupt(struct coil_task *task, struct coil__wai
 }
 
 /* Waits at the end of the list until it is served: its rc, or the reason of a cancel. */
-static inline int coil__turn_wait(struct coil_task *self, struct coil__list *list, char *item,
-                                  const char *what)
+static inline __attribute__((always_inline)) int coil__turn_wait(struct coil_task *self,
+                                                                 struct coil__list *list,
+                                                                 char *item, const char *what)
 {
     struct coil__turn turn;
 

@@ -1,6 +1,8 @@
 /* backend.c - chooses a backend, and ends operations for all of them. */
 #include "sys/backend.h"
 
+#include "sys/probe.h"
+
 #include <coil/error.h>
 
 #include <errno.h>
@@ -52,6 +54,7 @@ void coil__op_complete(struct coil_op *op, ssize_t result)
     op->result = result;
     op->state_ = COIL__OP_IDLE;
     op->loop_ = NULL;
+    COIL__PROBE4(op_complete, op, op->kind_, op->fd_, op->result);
     op->callback_(op);
 }
 

@@ -22,9 +22,11 @@ static inline __attribute__((always_inline)) void coil__give_way(struct coil_tas
             return;
         }
         coil__thread.task = task;
+        COIL__PROBE2(task_switch, self->id, task->id);
         target = &task->coro;
     } else {
         coil__thread.task = NULL;
+        COIL__PROBE2(task_switch, self->id, (uint64_t)0);
         target = &loop->own;
     }
     loop->budget = COIL__BUDGET;

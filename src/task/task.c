@@ -258,6 +258,7 @@ static __attribute__((noinline)) void end_slowly(struct coil_task *task)
     tidy(task);
     task->state = COIL__TASK_ENDING;
     coil__counter_add(&task->loop->task_count, -1);
+    COIL__PROBE3(task_end, task->id, task->rc, task->fn);
     if (task->awaiter) {
         tell(task->awaiter, task->rc);
     }
@@ -284,9 +285,11 @@ static inline __attribute__((always_inline, noreturn)) void leave(struct coil_ta
     if (COIL__LIKELY(next && next->run == coil__task_run)) {
         loop->current = next->next;
         coil__thread.task = task_of(next);
+        COIL__PROBE2(task_switch, task->id, task_of(next)->id);
         coil__coro_finish(&task->coro, &task_of(next)->coro);
     }
     coil__thread.task = NULL;
+    COIL__PROBE2(task_switch, task->id, (uint64_t)0);
     coil__coro_finish(&task->coro, &loop->own);
 }
 
@@ -328,6 +331,7 @@ static void task_main(struct coil__context *context)
     if (COIL__LIKELY(task->owner_kind == COIL__OWNED_BY_AWAIT && task->marks == 0 &&
                      !loop->is_forked)) {
         coil__counter_add(&loop->task_count, -1);
+        COIL__PROBE3(task_end, task->id, task->rc, task->fn);
         tell(task->awaiter, task->rc);
         task->awaiter = NULL;
         task->owner_kind = COIL__OWNED_BY_USER;
@@ -345,6 +349,7 @@ void coil__task_run(struct coil__ready *ready)
 
     coil__thread.task = task;
     loop->budget = COIL__BUDGET;
+    COIL__PROBE2(task_switch, (uint64_t)0, task->id);
     coil__coro_switch(&loop->own, &task->coro);
 }
 
@@ -413,6 +418,7 @@ static void run_eagerly(struct coil_task *task)
     self->ready.next = loop->current;
     loop->current = &self->ready;
     coil__thread.task = task;
+    COIL__PROBE2(task_switch, self->id, task->id);
     coil__coro_switch(&self->coro, &task->coro);
 }
 
@@ -423,6 +429,7 @@ static void set_name(struct coil_task *task, const char *name)
     memcpy(task->name, name, size);
     task->name[size] = '\0';
     task->marks |= COIL__TASK_MARKED;
+    COIL__PROBE2(task_name, task->id, task->name);
 }
 
 /* Memory for a task with a stack of `size` bytes, or NULL. It is cleared; and what is the same for
@@ -525,6 +532,7 @@ struct coil_task *coil__task_create_in(struct coil_loop *loop,
     inherit_locals(task);
     coil__coro_init(&task->coro, task->stack.low, high, task_main);
     task->site = options->site;
+    COIL__PROBE3(task_create, task->id, task->fn, task->site);
     if (options->name) {
         set_name(task, options->name);
     }
@@ -571,6 +579,7 @@ struct coil_task *coil_create_task_at(const struct coil_site *site, coil_task_fn
     init(task, loop, fn, arg);
     coil__coro_init(&task->coro, task->stack.low, (char *)task, task_main);
     task->site = site;
+    COIL__PROBE3(task_create, task->id, fn, site);
     coil__loop_push(loop, &task->ready);
     return coil__task_handle(task);
 }
