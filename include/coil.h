@@ -20,6 +20,8 @@
 #include <coil/local.h>
 #include <coil/inspect.h>
 #include <coil/metrics.h>
+#include <coil/stack.h>
+#include <coil/watchdog.h>
 #include <coil/future.h>
 #include <coil/event.h>
 #include <coil/lock.h>

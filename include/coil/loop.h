@@ -32,6 +32,7 @@ struct coil_loop_options {
     unsigned max_resolvers; /* threads for name resolution; 0: 4 */
     unsigned max_processes; /* workers of coil/process_pool.h; 0: as many as cores */
     bool debug;             /* also by COIL_DEBUG=1 */
+    bool measure_stacks;    /* keep high-water marks (coil/stack.h); also by COIL_DEBUG=stacks */
     bool no_guard_regions;  /* guard stacks by mprotect even where the kernel has better */
     bool metrics;           /* take the times of coil/metrics.h; also by COIL_METRICS=1 */
 };

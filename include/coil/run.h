@@ -8,12 +8,19 @@
 #include <coil/base.h>
 #include <coil/loop.h>
 #include <coil/task.h>
+#include <coil/watchdog.h>
 
 /* All-zero is the default of everything. */
 struct coil_run_options {
     struct coil_loop_options loop;
     size_t main_stack_size; /* of the first task; 0: 256 KiB */
     bool ignore_sigint;     /* leave SIGINT alone */
+    bool report_overflow;   /* explain a stack overflow (coil/stack.h); in debug mode always */
+    /* Has stalls reported (coil/watchdog.h), after this time. 0: in debug mode 100 ms, else not at
+     * all; COIL_NEVER: in debug mode neither. Without a thread for it: -EAGAIN. */
+    int64_t stall_limit_ns;
+    coil_stall_handler stall_handler; /* NULL: to stderr */
+    void *stall_user;
 };
 
 COIL_BEGIN_DECLS
