@@ -19,6 +19,29 @@ void coil__text_add(struct coil__text *text, const char *format, ...)
     }
 }
 
+void coil__text_put(struct coil__text *text, const char *string)
+{
+    while (*string && text->length + 1 < text->size) {
+        text->start[text->length++] = *string++;
+    }
+    if (text->length < text->size) {
+        text->start[text->length] = '\0';
+    }
+}
+
+void coil__text_put_number(struct coil__text *text, uint64_t number, unsigned base)
+{
+    char digits[65];
+    size_t at = sizeof digits - 1;
+
+    digits[at] = '\0';
+    do {
+        digits[--at] = "0123456789abcdef"[number % base];
+        number /= base;
+    } while (number > 0);
+    coil__text_put(text, digits + at);
+}
+
 const char *coil__text_base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');

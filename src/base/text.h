@@ -3,6 +3,7 @@
 #define COIL__BASE_TEXT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* start and size: given by the user; a NUL follows what was written. */
 struct coil__text {
@@ -13,6 +14,10 @@ struct coil__text {
 
 void coil__text_add(struct coil__text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* The same two without a format, for signal handlers: they call nothing. */
+void coil__text_put(struct coil__text *text, const char *string);
+void coil__text_put_number(struct coil__text *text, uint64_t number, unsigned base);
 
 /* The last part of a path: points into it. */
 const char *coil__text_base_name(const char *path);

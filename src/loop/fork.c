@@ -5,8 +5,10 @@
  * The thread that forks marks its loops. Those of other threads are known to it only by what is
  * handed to a call of theirs that any thread may make: it compares the process with its own. */
 #include "loop/loop.h"
+#include "sys/crash.h"
 #include "sys/fork.h"
 #include "sys/interrupt.h"
+#include "sys/sample.h"
 #include "sys/signals.h"
 
 static void in_child(void)
@@ -14,6 +16,8 @@ static void in_child(void)
     coil__thread.process = 0; /* the one thread that the child has: others start with none */
     coil__interrupt_forget();
     coil__signals_forget();
+    coil__crash_forget();
+    coil__sample_forget();
     for (struct coil_loop *loop = coil__thread.loops; loop; loop = loop->next_of_thread) {
         loop->is_forked = true;
     }

@@ -8,9 +8,11 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "sys/unchecked.h"
 #include "sys/valgrind.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #ifndef MADV_GUARD_INSTALL
@@ -24,6 +26,7 @@ enum {
     FIRST_SLAB_LOG2 = 20, /* 1 MiB */
     LAST_SLAB_LOG2 = 26,  /* 64 MiB, or one stack if that is larger */
     KEEP_FREE = 1024,
+    LOOKED_AT = 16, /* pages at a time: a stack of the usual size */
 };
 
 enum guard_mode { GUARD_UNKNOWN, GUARD_MADVISE, GUARD_MPROTECT };
@@ -262,6 +265,77 @@ bool coil__stack_pool_has(const struct coil__stack_pool *pool, const void *addre
         }
     }
     return false;
+}
+
+bool coil__stack_find_guard(const struct coil__stack_pool *pool, uintptr_t address,
+                            struct coil__stack *ret_stack)
+{
+    for (struct coil__slab *slab = pool->all; slab; slab = slab->next_all) {
+        uintptr_t offset = address - (uintptr_t)slab->base;
+        uint32_t index = (uint32_t)(offset / slab->stride);
+
+        if (offset < slab->count * slab->stride && index < slab->fresh &&
+            offset % slab->stride < PAGE) {
+            fill_in(slab, index, ret_stack);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Which pages from here on were ever touched, by one letter each. Where that is not to be had, all
+ * are looked at. */
+static void find_pages(char *from, unsigned char pages[LOOKED_AT])
+{
+    memset(pages, 1, LOOKED_AT);
+    mincore(from, LOOKED_AT * PAGE, pages); /* a part beyond the mapping: an error, and no harm */
+}
+
+static COIL__UNCHECKED char *find_in_page(char *from, char *end)
+{
+    for (; from < end; from += sizeof(uintptr_t)) {
+        if (*(const volatile uintptr_t *)(const void *)from != 0) {
+            return from;
+        }
+    }
+    return NULL;
+}
+
+/* The lowest word that is not zero. A look at a page that was never touched would cost a fault. */
+static char *find_used(char *from, char *top)
+{
+    unsigned char pages[LOOKED_AT];
+
+    for (unsigned i = 0; from < top; i++, from += PAGE) {
+        char *end = from + PAGE < top ? from + PAGE : top;
+        char *found;
+
+        if (i % LOOKED_AT == 0) {
+            find_pages(from, pages);
+        }
+        found = pages[i % LOOKED_AT] & 1 ? find_in_page(from, end) : NULL;
+        if (found) {
+            return found;
+        }
+    }
+    return top;
+}
+
+size_t coil__stack_measure(const struct coil__stack *stack, char *top)
+{
+    coil__valgrind_trust(stack->low, (size_t)(top - stack->low));
+    return (size_t)(top - find_used(stack->low, top));
+}
+
+COIL__UNCHECKED void coil__stack_wipe(const struct coil__stack *stack, char *top)
+{
+    volatile uintptr_t *word;
+
+    coil__valgrind_trust(stack->low, (size_t)(top - stack->low));
+    word = (volatile uintptr_t *)(void *)find_used(stack->low, top);
+    for (; (char *)(uintptr_t)word < top; word++) {
+        *word = 0;
+    }
 }
 
 void coil__stack_pool_deinit(struct coil__stack_pool *pool)

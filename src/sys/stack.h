@@ -65,6 +65,15 @@ void coil__stack_each(struct coil__stack_pool *pool, void (*fn)(char *high, void
                       void *user);
 /* True when the address lies in memory of the pool. */
 bool coil__stack_pool_has(const struct coil__stack_pool *pool, const void *address);
+/* The stack in whose guard page the address lies; false: in none. Async-signal-safe in the thread
+ * that uses the pool. */
+bool coil__stack_find_guard(const struct coil__stack_pool *pool, uintptr_t address,
+                            struct coil__stack *ret_stack);
+/* How many bytes of a stack, from below `top` downwards, hold something else than zero, or did so
+ * below of what does. Reads nothing that was never touched. */
+size_t coil__stack_measure(const struct coil__stack *stack, char *top);
+/* Makes that 0 again. */
+void coil__stack_wipe(const struct coil__stack *stack, char *top);
 /* Unmaps everything; no stack may be in use. */
 void coil__stack_pool_deinit(struct coil__stack_pool *pool);
 /* Uses mprotect guards even where the kernel has better; before the first allocation. */

@@ -13,6 +13,8 @@ STATE = {
     'src_sys_interrupt.c:current': 'a signal handler finds the loop to wake by it',
     'src_sys_interrupt.c:running': 'a release waits for the signal handlers that run',
     'src_sys_signals.c:caught': 'dispositions and their handler are the process\'s',
+    'src_sys_sample.c:sampler': 'the question that a signal handler answers, and its signal',
+    'src_sys_crash.c:crashes': 'dispositions are the process\'s, and who explains a crash',
     'src_sys_symbols_lines.c:tables': 'libbacktrace never gives back what it has read',
     'src_sys_fork.c:is_registered': 'pthread_atfork cannot be undone: once for the process',
 }
