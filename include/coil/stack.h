@@ -5,16 +5,15 @@
  * overflows are reported (options.report_overflow of coil_run_with; in debug mode always), stderr
  * says first which task it was, in which function, and how to give it more:
  *
- *     coil: stack overflow in task parse (2), in descend: its stack has 65536 bytes; created at
- *     json.c:80 in amain
- *       more: stack_size in struct coil_task_options (coil_task_create), or in struct
- *       coil_loop_options for all tasks
+ *     coil: stack overflow in task parse (2): its stack has 65536 bytes; created at json.c:80 in
+ *     amain
+ *       more: stack_size in struct coil_task_options, or in struct coil_loop_options for all tasks
  *         at descend, json.c:31
  *         at descend, json.c:33 (and 1021 more times)
  *
  * For that SIGSEGV and SIGBUS have a handler, on an alternate signal stack, while coil_run runs.
- * After the report, what was there before happens: the handler of the program's, or a core dump. All
- * other faults go there at once. A function whose frame is larger than a page can step over the
+ * After the report, what was there before happens: the handler of the program's, or a core dump.
+ * All other faults go there at once. A function whose frame is larger than a page can step over the
  * guard; compile with -fstack-clash-protection where that may be.
  *
  * High-water marks are kept on request (options.measure_stacks of a loop, or COIL_DEBUG=stacks,

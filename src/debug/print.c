@@ -174,7 +174,9 @@ int coil_print_tasks(FILE *out)
     if (rc < 0) {
         return rc;
     }
+    coil__thread.loop->is_reporting = true;
     rc = print(out, graph);
+    coil__thread.loop->is_reporting = false;
     coil_task_graph_free(graph);
     return rc;
 }

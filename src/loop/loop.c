@@ -107,6 +107,8 @@ static void init_fields(struct coil_loop *loop, const struct coil_loop_options *
     loop->max_resolvers = options->max_resolvers;
     loop->max_processes = options->max_processes;
     loop->debug = options->debug || coil__environment_flag("COIL_DEBUG");
+    loop->prints_stacks = coil__environment_has("COIL_DEBUG", "stacks");
+    loop->measures_stacks = options->measure_stacks || loop->prints_stacks;
     loop->budget = COIL__BUDGET;
     if (options->no_guard_regions) {
         coil__stack_pool_force_mprotect(&loop->stacks);

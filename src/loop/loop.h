@@ -78,6 +78,9 @@ struct coil_loop {
     bool is_metered;  /* the times of coil/metrics.h are taken */
     bool is_special;  /* one of these two */
     bool debug;
+    bool is_reporting;    /* symbols are looked up for a report: a long step, on purpose */
+    bool measures_stacks; /* keeps high-water marks, */
+    bool prints_stacks;   /* and coil_run prints them when it ends */
     bool in_error_handler;
     bool is_handed_out;    /* the program has had its address: another thread may have it too */
     bool hears_signals;    /* a watch of signals is open */
@@ -115,6 +118,8 @@ struct coil_loop {
     unsigned endless_sleeps; /* tasks that wait for nothing but a cancel, on purpose */
     struct coil__stack_pool stacks;
     size_t stack_size;
+    struct coil__usage *usage;            /* task/usage.c; NULL: nothing was measured */
+    struct coil__watchdog *watchdog;      /* task/watchdog.c; NULL: there is none */
     const struct coil__lock_class *locks; /* sync/lock.c's; NULL: nobody has waited for one */
     /* The stream layer's, made with the first stream. */
     struct coil__io *io;

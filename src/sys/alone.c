@@ -2,10 +2,12 @@
 #include "sys/alone.h"
 
 #include "sys/interrupt.h"
+#include "sys/sample.h"
 #include "sys/signals.h"
 
 #include <signal.h>
 #include <sys/single_threaded.h>
+#include <sys/stat.h>
 
 /* Raised by the program's own faults, not while it sleeps. */
 static bool is_fault(int signum)
@@ -32,12 +34,20 @@ static bool is_quiet(int signum)
         return true; /* the latter: the C library keeps it to itself */
     }
     return now.sa_handler == SIG_IGN || coil__interrupt_is_handler(now.sa_handler) ||
-           coil__signal_is_free(signum);
+           coil__sample_is_handler(now.sa_handler) || coil__signal_is_free(signum);
 }
 
-bool coil__is_alone(void)
+/* The kernel gives the folder a link for each thread, beside the usual two. */
+static bool has_threads(unsigned count)
 {
-    if (!__libc_single_threaded) {
+    struct stat found;
+
+    return stat("/proc/self/task", &found) == 0 && found.st_nlink == count + 2;
+}
+
+bool coil__is_alone(unsigned own_threads)
+{
+    if (!__libc_single_threaded && (own_threads == 0 || !has_threads(own_threads + 1))) {
         return false;
     }
     for (int signum = 1; signum <= COIL__SIGNALS; signum++) {

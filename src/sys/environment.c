@@ -20,6 +20,21 @@ bool coil__environment_flag(const char *name)
     return text && strcmp(text, "0") != 0;
 }
 
+bool coil__environment_has(const char *name, const char *word)
+{
+    const char *text = coil__environment_text(name);
+    size_t size = strlen(word);
+
+    while (text) {
+        if (strncmp(text, word, size) == 0 && (text[size] == ',' || text[size] == '\0')) {
+            return true;
+        }
+        text = strchr(text, ',');
+        text = text ? text + 1 : NULL;
+    }
+    return false;
+}
+
 uint64_t coil__environment_number(const char *name, uint64_t fallback)
 {
     const char *text = coil__environment_text(name);

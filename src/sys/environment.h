@@ -9,6 +9,8 @@
 const char *coil__environment_text(const char *name);
 /* True for "1", and for anything else that is neither empty nor "0". */
 bool coil__environment_flag(const char *name);
+/* True when the word stands in the list, which has commas in between. */
+bool coil__environment_has(const char *name, const char *word);
 /* A decimal number; `fallback` when unset or no number. */
 uint64_t coil__environment_number(const char *name, uint64_t fallback);
 /* By which name this program was called: "./test". */

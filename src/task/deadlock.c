@@ -30,7 +30,7 @@ static bool is_certain(const struct coil_loop *loop)
         loop->hears_signals || loop->before_wait || loop->after_wait) {
         return false;
     }
-    return !loop->is_handed_out || coil__is_alone();
+    return !loop->is_handed_out || coil__is_alone(loop->watchdog != NULL);
 }
 
 /* --- the report --- */
@@ -92,6 +92,7 @@ static void report(struct coil_loop *loop)
     struct coil_report report = {.message = sentence, .error = -EDEADLK};
     struct coil_task_graph *graph;
 
+    loop->is_reporting = true;
     if (told.text.start && coil_capture_tasks(&graph) == 0) {
         if (coil__line_cache_new(&told.cache) < 0) {
             told.cache = NULL;
@@ -101,6 +102,7 @@ static void report(struct coil_loop *loop)
         report.message = told.text.start;
         coil_task_graph_free(graph);
     }
+    loop->is_reporting = false;
     coil__loop_report(loop, &report);
     coil__free(told.cache);
     coil__free(told.text.start);

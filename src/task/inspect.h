@@ -3,6 +3,7 @@
 #define COIL__TASK_INSPECT_H
 
 #include "base/text.h"
+#include "sys/altstack.h"
 #include "task/task.h"
 
 #include <coil/inspect.h>
@@ -43,5 +44,28 @@ struct coil__quit;
 /* NULL where it is not to be: no debug mode, no memory, or the signal is somebody else's. */
 struct coil__quit *coil__quit_listen(struct coil_loop *loop);
 void coil__quit_close(struct coil__quit *quit);
+
+/* Ends the loop's watchdog (watchdog.c), and waits for its thread; there may be none. */
+void coil__watchdog_stop(struct coil_loop *loop);
+
+/* Has overflows of tasks' stacks explained (overflow.c) until coil__crash_release. 0, or -EINVAL.
+ * Needs an alternate signal stack. */
+int coil__overflow_catch(void);
+
+/* What a run has of all these; aids.c. */
+struct coil__aids {
+    struct coil__quit *quit;
+    struct coil__altstack altstack;
+    bool has_overflow;
+    bool has_watchdog;
+};
+
+struct coil_run_options;
+
+/* 0; -ENOMEM, -EAGAIN (no thread), -EINVAL: what the options ask for could not be had, and nothing
+ * is there. */
+int coil__aids_open(struct coil_loop *loop, const struct coil_run_options *options,
+                    struct coil__aids *aids);
+void coil__aids_close(struct coil_loop *loop, struct coil__aids *aids);
 
 #endif

@@ -147,7 +147,6 @@ static int start_main(struct run *run, const struct coil_run_options *options, c
 static int run_watched(struct run *run, bool ignores_sigint)
 {
     struct coil_loop *loop = run->loop;
-    struct coil__quit *quit = coil__quit_listen(loop);
     bool has_sigint;
     int rc;
 
@@ -161,7 +160,6 @@ static int run_watched(struct run *run, bool ignores_sigint)
     if (has_sigint && !loop->is_forked) {
         coil__interrupt_release();
     }
-    coil__quit_close(quit);
     loop->on_idle = NULL;
     loop->on_interrupt = NULL;
     return rc;
@@ -172,6 +170,7 @@ static int run_in(struct coil_loop *loop, const struct coil_run_options *options
 {
     static const struct coil_run_options defaults = {0};
     struct run run = {.loop = loop};
+    struct coil__aids aids;
     int rc;
 
     options = options ? options : &defaults;
@@ -179,9 +178,13 @@ static int run_in(struct coil_loop *loop, const struct coil_run_options *options
     if (rc < 0) {
         return rc;
     }
-    rc = start_main(&run, options, fn, arg);
+    rc = coil__aids_open(loop, options, &aids);
     if (rc == 0) {
-        rc = run_watched(&run, options->ignore_sigint);
+        rc = start_main(&run, options, fn, arg);
+        if (rc == 0) {
+            rc = run_watched(&run, options->ignore_sigint);
+        }
+        coil__aids_close(loop, &aids);
     }
     if (loop->is_forked) {
         return -COIL_EFORKED; /* the thread's state is the child's own by now */

@@ -166,9 +166,9 @@ static void trim(struct coil_loop *loop)
 
     while ((task = loop->free_tasks)) {
         loop->free_tasks = task->next_free;
+        loop->free_task_count--;
         give_back(loop, task);
     }
-    loop->free_task_count = 0;
     coil__stack_pool_trim(&loop->stacks);
 }
 
@@ -245,6 +245,9 @@ static void tidy(struct coil_task *task)
     if (task->locals) {
         coil__locals_drop(task->locals);
         task->locals = NULL;
+    }
+    if (COIL__UNLIKELY(task->loop->usage != NULL)) {
+        coil__usage_end(task);
     }
     if (task->loop->is_forked) { /* the parent's task goes on there; this copy ends the loop */
         coil__coro_finish(&task->coro, &task->loop->own);
@@ -457,6 +460,9 @@ static inline struct coil_task *allocate(struct coil_loop *loop, size_t size)
     clear(task);
     if (size != loop->stack_size) {
         task->marks = COIL__TASK_MARKED;
+    }
+    if (COIL__UNLIKELY(loop->measures_stacks)) {
+        coil__usage_begin(task);
     }
     return task;
 }

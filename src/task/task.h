@@ -257,6 +257,10 @@ void coil__task_free(struct coil_task *task);
 /* Cancels all tasks of the loop but `except` (may be NULL) and runs the loop until they ended. */
 int coil__tasks_end(struct coil_loop *loop);
 
+/* Where stacks are measured (usage.c): the task's memory is new to it; its function is over. */
+void coil__usage_begin(struct coil_task *task);
+void coil__usage_end(struct coil_task *task);
+
 /* One more task has them; one less. */
 struct coil__locals *coil__locals_share(struct coil__locals *locals);
 void coil__locals_drop(struct coil__locals *locals);
