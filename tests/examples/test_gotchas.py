@@ -3,8 +3,10 @@
 
     test_gotchas.py BUILD_FOLDER [TEST...]
 """
+import json
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -49,6 +51,99 @@ def test_deadlock():
             places = re.findall(r'called by (\w+), deadlock\.c:\d+', done.stderr)
             check_equal(places, ['amain', 'transfer', 'audit'])
             check(done.stderr in page(), 'docs/debugging.md shows something else than', done.stderr)
+
+
+def normalised(text):
+    """Without what differs from run to run, and from one C library to the next."""
+    text = re.sub(r'\d+ ms( to \d+ ms)?', 'N ms', text)
+    text = re.sub(r'and \d+ more', 'and N more', text)
+    return re.sub(r'\+0x[0-9a-f]+', '+0xN', text)
+
+
+def reports(text):
+    """Each line that begins with coil: and the lines that belong to it."""
+    return re.findall(r'^coil: .*\n(?: .*\n)*', text, re.M)
+
+
+def check_stall(done, name, sentence, functions):
+    """The first report, as many as there was time for while it goes on, and the total."""
+    found = reports(done.stderr)
+    site = r'; created at %s\.c:\d+ in amain\n' % name
+    check(len(found) >= 2, 'too few reports:', done.stderr)
+    first = re.match(r'coil: stall: %s, for (\d+) ms so far(, in a system call)?%s' % (
+        sentence % 'holds up the loop', site), found[0])
+    check(first, done.stderr)
+    check(100 <= int(first.group(1)), 'before the limit:', done.stderr)
+    for still in found[1:-1]:
+        check(re.match(r'coil: stall: %s, for \d+ ms so far' % (
+            sentence % 'still holds up the loop'), still), done.stderr)
+    check(re.match(r'coil: stall: %s N ms, until now%s' % (
+        sentence % 'has held up the loop for', site), normalised(found[-1])), done.stderr)
+    if not has_lines(done.stderr, name):
+        return
+    for function in functions:
+        check(re.search(r'at %s, %s\.c:\d+' % (function, name), found[0]), function, done.stderr)
+    if not is_instrumented():
+        for report in found:
+            check(without_innermost(report, name) in without_innermost(page(), name),
+                  'docs/debugging.md shows something else than', done.stderr)
+
+
+def has_lines(text, name):
+    return re.search(r' at \w+, %s\.c:\d+' % name, text)
+
+
+def is_instrumented():
+    """Built with a sanitizer: then there are frames of its own."""
+    with open(os.path.join(sys.argv[1], 'meson-info', 'intro-buildoptions.json'),
+              encoding='utf-8') as file:
+        options = json.load(file)
+    return any(o['name'] == 'b_sanitize' and o['value'] != 'none' for o in options)
+
+
+def without_innermost(text, name):
+    """Where exactly in a loop it computes differs from run to run, and the C library's functions
+    have lines only where its debug information is installed."""
+    lines = [line for line in normalised(text).splitlines(True)
+             if not line.startswith('    at ') or name + '.c' in line]
+    return re.sub(r'%s\.c:\d+' % name, name + '.c:N', ''.join(lines))
+
+
+def test_stall():
+    """A blocking call: who, where, while it blocks; and it is not cut short."""
+    for backend in BACKENDS:
+        done = gotcha('stall', backend)
+        check_equal(done.stdout, 'printed\n')
+        check_equal(done.returncode, 0)
+        check_stall(done, 'stall', r'task page \(2\) %s', ['wait_for_printer', 'print_page'])
+
+
+def test_spin():
+    """A computation: who, and where."""
+    for backend in BACKENDS:
+        done = gotcha('spin', backend)
+        check_equal(done.stdout, '2262 primes\n')
+        check_equal(done.returncode, 0)
+        check_stall(done, 'spin', r'task task-2 %s', ['search'])
+
+
+def test_overflow():
+    """Which task, how large its stack is, how to give it more; and the process dies of it."""
+    for backend in BACKENDS:
+        done = gotcha('overflow', backend)
+        check_equal(done.stdout, '')
+        check(done.stderr.startswith('coil: stack overflow in task find (2): its stack has 65536 '
+                                     'bytes; created at overflow.c:'), done.stderr)
+        check('\n  more: stack_size in struct coil_task_options, or in struct coil_loop_options '
+              'for all tasks\n' in done.stderr, done.stderr)
+        if is_instrumented():
+            continue
+        check_equal(done.returncode, -signal.SIGSEGV)
+        if has_lines(done.stderr, 'overflow'):
+            check(re.search(r'at list, overflow\.c:\d+ \(and \d+ more times\)\n'
+                            r'    at find, overflow\.c:\d+\n$', done.stderr), done.stderr)
+            check(normalised(done.stderr) in normalised(page()),
+                  'docs/debugging.md shows something else than', done.stderr)
 
 
 if __name__ == '__main__':
