@@ -141,9 +141,12 @@ TASK_TEST(service_closes_its_clients)
         if (i % 2 == 0) {
             say(stream);
         }
-        while (coil_server_client_count(house.server) < 2 || house.served < 1) {
-            coil_yield();
+        for (int ms = 0; ms < 5000 && !test_has_noticed() &&
+                         (coil_server_client_count(house.server) < 2 || house.served < 1);
+             ms++) {
+            CHECK_OK(coil_sleep(COIL_MSEC));
         }
+        CHECK_INT(house.served, ==, 1);
         (is_abort ? coil_server_abort_clients : coil_server_close_clients)(house.server);
         if (!is_abort) {
             coil_server_close_clients(house.server); /* twice: no harm */
