@@ -6,10 +6,11 @@
  * way down is an array, not a recursion, and indents no further than MAX_INDENT: a chain may be as
  * long as there are tasks.
  */
-#include "task/frames.h"
-#include "task/inspect.h"
+#include "debug/print.h"
 
 #include "base/memory.h"
+#include "task/frames.h"
+#include "task/inspect.h"
 
 #include <errno.h>
 
@@ -144,7 +145,7 @@ static void print_cycle(const struct printer *printer)
     }
 }
 
-static int print(FILE *out, const struct coil_task_graph *graph)
+int coil__graph_print(FILE *out, const struct coil_task_graph *graph)
 {
     struct printer printer = {.out = out, .graph = graph};
     int rc = coil__line_cache_new(&printer.cache);
@@ -175,7 +176,7 @@ int coil_print_tasks(FILE *out)
         return rc;
     }
     coil__thread.loop->is_reporting = true;
-    rc = print(out, graph);
+    rc = coil__graph_print(out, graph);
     coil__thread.loop->is_reporting = false;
     coil_task_graph_free(graph);
     return rc;

@@ -241,55 +241,6 @@ static void find_holder(struct capture *capture, const struct coil_task *task,
     }
 }
 
-static int compare_edges(const void *a, const void *b)
-{
-    const struct coil__edge *x = a;
-    const struct coil__edge *y = b;
-
-    if (x->awaiter != y->awaiter) {
-        return x->awaiter < y->awaiter ? -1 : 1;
-    }
-    return (x->awaited > y->awaited) - (x->awaited < y->awaited);
-}
-
-/* Gives each info its part of the links. Edges are sorted by awaiter, so the awaited of each stand
- * together; those that await it are put where the counts say, in the same order. */
-static void link_infos(struct capture *capture)
-{
-    struct coil_task_info *infos = capture->graph->infos;
-    const struct coil_task_info **awaiters = capture->graph->links;
-    const struct coil_task_info **awaited = awaiters + capture->edge_count;
-
-    for (size_t i = 0; i < capture->edge_count; i++) {
-        infos[capture->edges[i].awaiter].awaited_count++;
-        infos[capture->edges[i].awaited].awaiter_count++;
-    }
-    for (size_t i = 0; i < capture->count; i++) {
-        infos[i].awaiters = awaiters;
-        infos[i].awaited = awaited;
-        awaiters += infos[i].awaiter_count;
-        awaited += infos[i].awaited_count;
-        infos[i].awaiter_count = 0;
-    }
-    for (size_t i = 0; i < capture->edge_count; i++) {
-        struct coil_task_info *to = &infos[capture->edges[i].awaited];
-        size_t place = (size_t)(to->awaiters - capture->graph->links) + to->awaiter_count++;
-
-        capture->graph->links[place] = &infos[capture->edges[i].awaiter];
-        capture->graph->links[capture->edge_count + i] = to;
-    }
-}
-
-static void link_frames(struct capture *capture)
-{
-    const void *const *frames = (const void *const *)capture->graph->frames;
-
-    for (size_t i = 0; i < capture->count; i++) {
-        capture->graph->infos[i].frames = frames;
-        frames += capture->graph->infos[i].frame_count;
-    }
-}
-
 /* --- all of them --- */
 
 static int describe_all(struct capture *capture)
@@ -314,16 +265,7 @@ static int connect_all(struct capture *capture)
     if (capture->rc < 0) {
         return capture->rc;
     }
-    capture->graph->links =
-        coil__calloc(2 * capture->edge_count + 1, sizeof *capture->graph->links);
-    if (!capture->graph->links) {
-        return -ENOMEM;
-    }
-    if (capture->edge_count > 0) {
-        qsort(capture->edges, capture->edge_count, sizeof *capture->edges, compare_edges);
-    }
-    link_infos(capture);
-    return coil__graph_find_cycle(capture->graph, capture->edges, capture->edge_count);
+    return coil__graph_link(capture->graph, capture->edges, capture->edge_count);
 }
 
 static int fill(struct capture *capture)
@@ -341,7 +283,7 @@ static int fill(struct capture *capture)
     graph->public.count = capture->count;
     rc = describe_all(capture);
     if (rc == 0) {
-        link_frames(capture);
+        coil__graph_point_to_frames(graph);
         rc = connect_all(capture);
     }
     return rc;
@@ -369,19 +311,4 @@ int coil_capture_tasks(struct coil_task_graph **ret_graph)
     }
     *ret_graph = &capture.graph->public;
     return 0;
-}
-
-void coil_task_graph_free(struct coil_task_graph *graph)
-{
-    struct coil__graph *whole;
-
-    if (!graph) {
-        return;
-    }
-    whole = COIL__CONTAINER(graph, struct coil__graph, public);
-    coil__free(whole->infos);
-    coil__free(whole->links);
-    coil__free(whole->cycle);
-    coil__free(whole->frames);
-    coil__free(whole);
 }

@@ -43,13 +43,42 @@ const char *coil__lines_call(const struct coil__lines *lines)
     return function && strncmp(function, "coil_", 5) == 0 && function[5] != '_' ? function : NULL;
 }
 
+/* The file that the address is in, or NULL. */
+static const char *object_of(struct coil__line_cache *cache, const void *pc)
+{
+    return coil__lines_get(cache, pc)->frames[0].object;
+}
+
+/* How many of the innermost frames are in the library's own file: 0 where that is the program's
+ * too. */
+static size_t count_in_library(struct coil__line_cache *cache, const struct coil_task_info *info)
+{
+    const char *program = object_of(cache, (const char *)info->fn + 1);
+    const char *library = info->frame_count > 0 ? object_of(cache, info->frames[0]) : NULL;
+    size_t count = 0;
+
+    if (!program || !library || strcmp(program, library) == 0) {
+        return 0;
+    }
+    while (count < info->frame_count) {
+        const char *object = object_of(cache, info->frames[count]);
+
+        if (!object || strcmp(object, library) != 0) {
+            break;
+        }
+        count++;
+    }
+    return count;
+}
+
 /* A call that is the last thing a public function does replaces its frame. So what counts is the
  * prefix alone, public or not, and functions without it are the library's too if one with it has
- * called them. */
+ * called them; or if they are in its file. */
 size_t coil__frames_skip(struct coil__line_cache *cache, const struct coil_task_info *info)
 {
     size_t end = 0;
     size_t last = 0;
+    size_t inside;
 
     for (size_t i = 0; i < info->frame_count && i <= end + WITHOUT_PREFIX; i++) {
         const char *function = outermost(coil__lines_get(cache, info->frames[i]));
@@ -58,6 +87,10 @@ size_t coil__frames_skip(struct coil__line_cache *cache, const struct coil_task_
             end = i + 1;
             last = i;
         }
+    }
+    inside = end > 0 ? count_in_library(cache, info) : 0;
+    if (inside > end) {
+        return inside; /* static functions, called at the end of a public one */
     }
     return end > 0 && coil__lines_call(coil__lines_get(cache, info->frames[last])) ? last : end;
 }

@@ -28,10 +28,21 @@ struct coil__edge {
  * sorted by awaiter. */
 int coil__graph_find_cycle(struct coil__graph *graph, const struct coil__edge *edges, size_t count);
 
+/* Makes the links of the infos out of the edges, which it sorts, and looks for a cycle. 0 or
+ * -ENOMEM. */
+int coil__graph_link(struct coil__graph *graph, struct coil__edge *edges, size_t count);
+/* Gives each info its part of the frames, by their counts. */
+void coil__graph_point_to_frames(struct coil__graph *graph);
+
 /* Adds what a task is doing, in words: "main (1) waits: lock, held by ...". */
 void coil__task_sentence(struct coil__text *text, const struct coil_task_info *info);
 /* The name by which a task is meant in it. */
 void coil__task_label(struct coil__text *text, const struct coil_task_info *info);
+/* Parts of it: what a waiting task waits for, "lock, held by ..."; how one was cancelled that was;
+ * a span of time. */
+void coil__wait_text(struct coil__text *text, const struct coil_task_info *info);
+void coil__cancel_text(struct coil__text *text, const struct coil_task_info *info);
+void coil__span_text(struct coil__text *text, int64_t span_ns);
 /* Adds the cycle, as "a -> b -> a". */
 void coil__cycle_sentence(struct coil__text *text, const struct coil_task_graph *graph);
 

@@ -16,7 +16,7 @@ void coil__task_label(struct coil__text *text, const struct coil_task_info *info
 }
 
 /* In the largest unit that leaves something before the point. */
-static void add_span(struct coil__text *text, int64_t span_ns)
+void coil__span_text(struct coil__text *text, int64_t span_ns)
 {
     if (span_ns < COIL_MSEC) {
         coil__text_add(text, "%lld us", (long long)(span_ns / COIL_USEC));
@@ -34,9 +34,9 @@ static void add_site(struct coil__text *text, const struct coil_site *site)
                    site->func);
 }
 
-static void add_wait(struct coil__text *text, const struct coil_task_info *info)
+void coil__wait_text(struct coil__text *text, const struct coil_task_info *info)
 {
-    coil__text_add(text, " waits: %s", info->what);
+    coil__text_add(text, "%s", info->what);
     if (info->waits_for_lock) {
         coil__text_add(text, ", held by ");
         if (info->holder) {
@@ -54,21 +54,14 @@ static void add_wait(struct coil__text *text, const struct coil_task_info *info)
         int64_t left = info->until - coil_now();
 
         coil__text_add(text, ", ");
-        add_span(text, left > 0 ? left : 0);
+        coil__span_text(text, left > 0 ? left : 0);
         coil__text_add(text, " more");
-    }
-    if (info->waited_ns >= 0) {
-        coil__text_add(text, ", for ");
-        add_span(text, info->waited_ns);
     }
 }
 
-static void add_cancel(struct coil__text *text, const struct coil_task_info *info)
+void coil__cancel_text(struct coil__text *text, const struct coil_task_info *info)
 {
-    if (info->cancel_error == 0) {
-        return;
-    }
-    coil__text_add(text, "; %s (%s)",
+    coil__text_add(text, "%s (%s)",
                    info->is_cancel_shielded ? "to be cancelled after a shield" : "cancelled",
                    coil_errname(info->cancel_error));
     if (info->cancel_site) {
@@ -85,11 +78,19 @@ void coil__task_sentence(struct coil__text *text, const struct coil_task_info *i
 
     coil__task_label(text, info);
     if (info->state == COIL_TASK_WAITING) {
-        add_wait(text, info);
+        coil__text_add(text, " waits: ");
+        coil__wait_text(text, info);
+        if (info->waited_ns >= 0) {
+            coil__text_add(text, ", for ");
+            coil__span_text(text, info->waited_ns);
+        }
     } else {
         coil__text_add(text, "%s", states[info->state]);
     }
-    add_cancel(text, info);
+    if (info->cancel_error != 0) {
+        coil__text_add(text, "; ");
+        coil__cancel_text(text, info);
+    }
     if (info->site) {
         coil__text_add(text, "; created");
         add_site(text, info->site);
