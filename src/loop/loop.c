@@ -13,6 +13,7 @@
 
 #include "base/handle.h"
 #include "base/memory.h"
+#include "loop/loops.h"
 #include "loop/meter.h"
 #include "loop/pool.h"
 #include "sys/clock.h"
@@ -117,6 +118,7 @@ static void init_fields(struct coil_loop *loop, const struct coil_loop_options *
 
 static void free_memory(struct coil_loop *loop, bool in_forked_child)
 {
+    coil__loops_remove(loop);
     loop->backend->class->close(loop->backend, in_forked_child);
     coil__heap_deinit(&loop->timers);
     coil__stack_pool_deinit(&loop->stacks);

@@ -46,6 +46,10 @@ struct coil__lock_class {
     bool (*get_holder)(const struct coil__wait *wait, struct coil_task **ret_holder);
     /* Takes the lock from its holder, for whoever waits longest. False: it is no lock. */
     bool (*release)(const struct coil__wait *wait);
+    /* How get_holder does it, for those who look from outside (task/layout.h). */
+    const char *what; /* of a wait for a lock: this very address */
+    size_t list;      /* from such a wait, the pointer to a list; */
+    size_t holder;    /* from that list, the handle */
 };
 
 struct coil_loop {

@@ -49,6 +49,10 @@ static bool release_awaited(const struct coil__wait *wait)
 static const struct coil__lock_class lock_class = {
     .get_holder = get_holder,
     .release = release_awaited,
+    .what = lock_wait,
+    .list =
+        offsetof(struct coil__waitlist_entry, list) - offsetof(struct coil__waitlist_entry, wait),
+    .holder = offsetof(struct coil_lock, holder_) - offsetof(struct coil_lock, waiters_),
 };
 
 void coil__lock_retake(struct coil_lock *lock, struct coil_task *self)

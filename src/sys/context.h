@@ -14,6 +14,14 @@ struct coil__coro {
     struct coil__fiber fiber;
 };
 
+/* Where a suspended context has its words, for those who look from outside (task/layout.h). */
+struct coil__context_layout {
+    const void *root; /* where a first frame returns to; NULL: there is no way to the frames */
+    uint32_t sp;
+    uint32_t fp;
+    uint32_t pc;
+};
+
 /* A coroutine that will enter `entry` with its own `context` on the stack [low, high). */
 static inline void coil__coro_init(struct coil__coro *coro, char *low, char *high,
                                    void (*entry)(struct coil__context *))

@@ -50,6 +50,19 @@ struct coil__slab {
     uint32_t next_free[];   /* by index: the next free stack, or NONE */
 };
 
+const struct coil__stack_layout coil__stack_layout = {
+    .pool_all = offsetof(struct coil__stack_pool, all),
+    .base = offsetof(struct coil__slab, base),
+    .stride = offsetof(struct coil__slab, stride),
+    .count = offsetof(struct coil__slab, count),
+    .fresh = offsetof(struct coil__slab, fresh),
+    .next_all = offsetof(struct coil__slab, next_all),
+    .slab_size = sizeof(struct coil__slab),
+    .guard = PAGE,
+    .line = LINE,
+    .colours = COLOURS,
+};
+
 static int class_of(size_t size)
 {
     int log2 = COIL__STACK_MIN_LOG2;

@@ -48,6 +48,23 @@ struct coil__stack_pool {
     bool is_at_map_limit;              /* the last failure was vm.max_map_count */
 };
 
+/* Where things are in slabs, for those who look from outside (task/layout.h). The i-th stack of a
+ * slab ends at base + (i + 1) * stride - (i % colours) * line; below its `guard` nothing is. */
+struct coil__stack_layout {
+    uint32_t pool_all; /* in the pool: the first slab */
+    uint32_t base;     /* in a slab, as the following */
+    uint32_t stride;
+    uint32_t count;
+    uint32_t fresh;
+    uint32_t next_all;
+    uint32_t slab_size;
+    uint32_t guard;
+    uint32_t line;
+    uint32_t colours;
+};
+
+extern const struct coil__stack_layout coil__stack_layout;
+
 /* The size that a stack of `size` bytes really has; 0 when it is out of range. */
 size_t coil__stack_round(size_t size);
 /* A stack of at least `size` bytes. -ENOMEM, or -EINVAL for a size that is out of range. */

@@ -135,6 +135,17 @@ int coil__wait_fd(const struct coil__wait *wait)
     return op->kind_ == COIL__OP_FILE ? -1 : op->fd_;
 }
 
+const struct coil__wait_layout coil__wait_layout = {
+    .sleep = interrupt_sleep,
+    .op = interrupt_op,
+    .sleep_when = offsetof(struct sleeper, timer) + offsetof(struct coil__timer, when) -
+                  offsetof(struct sleeper, wait),
+    .op_pointer = offsetof(struct op_wait, op) - offsetof(struct op_wait, wait),
+    .op_fd = offsetof(struct coil_op, fd_),
+    .op_kind = offsetof(struct coil_op, kind_),
+    .kind_file = COIL__OP_FILE,
+};
+
 ssize_t coil__op_wait(struct coil_task *self, struct coil_op *op, const char *what)
 {
     struct op_wait op_wait = {.wait = {.interrupt = interrupt_op, .what = what}, .op = op};

@@ -9,6 +9,7 @@
 #include "task/task.h"
 
 #include "sys/valgrind.h"
+#include "task/layout.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -522,6 +523,9 @@ struct coil_task *coil__task_create_in(struct coil_loop *loop,
 
     if (!fn || options->copy_size > size / 4 || (copy_size > 0 && !arg) || loop->is_closing) {
         return NULL;
+    }
+    if (!loop->end_tasks) {
+        coil__layout_show(loop);
     }
     loop->end_tasks = coil__tasks_end;
     loop->trim = trim;

@@ -219,6 +219,20 @@ static inline void coil__spend(struct coil_task *self)
 int coil__wait_fd(const struct coil__wait *wait);
 int64_t coil__wait_until(const struct coil__wait *wait);
 
+/* How the two tell, for those who look from outside (task/layout.h): offsets are from the struct
+ * coil__wait whose interrupt is that one. */
+struct coil__wait_layout {
+    void (*sleep)(struct coil_task *task, struct coil__wait *wait);
+    void (*op)(struct coil_task *task, struct coil__wait *wait);
+    uint32_t sleep_when;
+    uint32_t op_pointer; /* to a struct coil_op, */
+    uint32_t op_fd;      /* in which these are */
+    uint32_t op_kind;
+    uint32_t kind_file; /* the kind that has no descriptor */
+};
+
+extern const struct coil__wait_layout coil__wait_layout;
+
 /* Starts `op` and waits for it; returns its result. On a cancel the operation is cancelled and
  * waited for; -ECANCELED from the operation becomes the reason of the cancel. */
 ssize_t coil__op_wait(struct coil_task *self, struct coil_op *op, const char *what);

@@ -16,6 +16,7 @@ STATE = {
     'src_sys_sample.c:sampler': 'the question that a signal handler answers, and its signal',
     'src_sys_crash.c:crashes': 'dispositions are the process\'s, and who explains a crash',
     'src_sys_symbols_lines.c:tables': 'libbacktrace never gives back what it has read',
+    'src_loop_loops.c:coil__loops': 'who looks from outside begins with what lies at a known place',
     'src_sys_fork.c:is_registered': 'pthread_atfork cannot be undone: once for the process',
 }
 

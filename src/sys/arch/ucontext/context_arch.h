@@ -67,4 +67,9 @@ static inline bool coil__context_is_root(uintptr_t pc)
     return false;
 }
 
+#define COIL__CONTEXT_LAYOUT                                                                       \
+    {                                                                                              \
+        .root = NULL                                                                               \
+    }
+
 #endif

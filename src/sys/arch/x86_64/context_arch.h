@@ -174,4 +174,11 @@ static inline bool coil__context_is_root(uintptr_t pc)
     return pc - (uintptr_t)coil__context_root <= 8;
 }
 
+/* The initialiser of a struct coil__context_layout. */
+#define COIL__CONTEXT_LAYOUT                                                                       \
+    {                                                                                              \
+        .root = coil__context_root, .sp = offsetof(struct coil__context, sp),                      \
+        .fp = offsetof(struct coil__context, bp), .pc = offsetof(struct coil__context, pc)         \
+    }
+
 #endif
