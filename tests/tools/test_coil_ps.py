@@ -356,7 +356,7 @@ def processor_time():
 def test_crowd_is_quick():
     """100,000 tasks in under 2 s, and a timer of the process is not 10 ms later for it. On a loaded
     machine all is late: so it is the time of the processor, and the best of some tries, that
-    count."""
+    count; and where a timer is late without a look, one with it proves nothing."""
     with Running([CROWD, 100000]) as crowd:
         check_equal(crowd.line(), 'ready\n')
         times = []
@@ -379,8 +379,10 @@ def test_crowd_is_quick():
                 late[look].append(int(crowd.line()))
             if min(late[True]) < 10000:
                 break
-        print('  %.2f s, late by %d us' % (min(times), min(late[True])))
-        check(min(late[True]) < min(late[False]) + 10000, 'late by so many us:', late)
+        is_loaded = sorted(late[False])[len(late[False]) // 2] > 5000
+        print('  %.2f s, late by %d us%s' % (min(times), min(late[True]),
+                                             ', on a machine that is busy' if is_loaded else ''))
+        check(is_loaded or min(late[True]) < 10000, 'late by so many us:', late)
 
 
 if __name__ == '__main__':
