@@ -56,7 +56,8 @@ static void interrupt_sleep(struct coil_task *task, struct coil__wait *wait)
     coil__task_wake(task);
 }
 
-static int sleep_until(struct coil_task *self, int64_t when)
+/* Inlined, so that a stack has the name of the call, and not of this, in its place. */
+static inline __attribute__((always_inline)) int sleep_until(struct coil_task *self, int64_t when)
 {
     struct sleeper sleeper = {
         .wait = {.interrupt = interrupt_sleep, .what = "sleep"},
