@@ -145,9 +145,10 @@ ssize_t coil_stack_usage(struct coil_stack_usage *ret_usage, size_t max)
     }
     usage = loop->usage;
     if (!usage) {
-        return loop->measures_stacks && coil__counter_get(&loop->task_count) > 0 ? -ENOMEM
-               : loop->measures_stacks                                           ? 0
-                                                                                 : -ENOTSUP;
+        if (!loop->measures_stacks) {
+            return -ENOTSUP;
+        }
+        return coil__counter_get(&loop->task_count) > 0 ? -ENOMEM : 0;
     }
     for (size_t i = 0; i < usage->count; i++) {
         usage->entries[i].living = 0;
