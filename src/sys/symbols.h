@@ -15,8 +15,8 @@
  * it. Stores at most max (> 0) of them, innermost first, and returns how many: at least 1. */
 size_t coil__symbols_find(const void *pc, struct coil_frame *ret_frames, size_t max);
 
-/* symbols_quiet.c: the same without the linker's lock, in signal handlers and while a thread may be stuck that has
- * the lock: without debug information and symbol tables only objects are found. */
+/* symbols_quiet.c: the same without the linker's lock, in signal handlers and while a thread may be
+ * stuck that has the lock: without debug information and symbol tables only objects are found. */
 size_t coil__symbols_find_quietly(const void *pc, struct coil_frame *ret_frames, size_t max);
 /* The object that an address is in, or NULL: without a lock. ret_base: where it begins. */
 const char *coil__symbols_find_object(uintptr_t address, uintptr_t *ret_base);
