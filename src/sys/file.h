@@ -77,6 +77,8 @@ int64_t coil__os_tell(int fd);
 int coil__os_seek(int fd, int64_t offset);
 
 int coil__os_close(int fd);
+/* What is open there, to be compared. False: nothing. Does not block. */
+bool coil__os_identify(int fd, uint64_t ret_identity[2]);
 /* Random bits for the name of a temporary file. Does not block. */
 uint64_t coil__os_random(void);
 

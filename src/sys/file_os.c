@@ -184,6 +184,18 @@ int coil__os_close(int fd)
     return coil__net_os.close(NULL, fd);
 }
 
+bool coil__os_identify(int fd, uint64_t ret_identity[2])
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0) {
+        return false;
+    }
+    ret_identity[0] = status.st_dev;
+    ret_identity[1] = status.st_ino;
+    return true;
+}
+
 uint64_t coil__os_random(void)
 {
     uint64_t bits;

@@ -7,6 +7,8 @@
 #ifndef COIL__SYS_SYMBOLS_H
 #define COIL__SYS_SYMBOLS_H
 
+#include "base/text.h"
+
 #include <coil/inspect.h>
 
 #include <stdint.h>
@@ -24,5 +26,8 @@ const char *coil__symbols_find_object(uintptr_t address, uintptr_t *ret_base);
 /* symbols_lines.c, or symbols_absent.c: the same, by debug information or symbol tables only; 0
  * when there are none. `object` and `offset` are left alone. */
 size_t coil__symbols_find_lines(uintptr_t pc, struct coil_frame *ret_frames, size_t max);
+
+/* Adds "amain, shop.c:12", or less where less is known. */
+void coil__frame_text(struct coil__text *text, const struct coil_frame *frame);
 
 #endif

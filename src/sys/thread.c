@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 static int create(pthread_t *ret_id, size_t stack_size, void *(*fn)(void *arg), void *arg)
 {
@@ -51,6 +52,11 @@ void coil__os_thread_join(struct coil__os_thread *thread)
 void coil__os_thread_detach(struct coil__os_thread *thread)
 {
     COIL_CHECK(pthread_detach(thread->id) == 0);
+}
+
+int coil__os_thread_number(void)
+{
+    return (int)gettid();
 }
 
 int coil__mutex_init(pthread_mutex_t *mutex)

@@ -20,6 +20,8 @@ int coil__os_thread_start(struct coil__os_thread *ret_thread, size_t stack_size,
                           void *(*fn)(void *arg), void *arg);
 void coil__os_thread_join(struct coil__os_thread *thread);
 void coil__os_thread_detach(struct coil__os_thread *thread);
+/* The calling one's, as the system and its tools number them. */
+int coil__os_thread_number(void);
 
 /* Both: 0, -ENOMEM, -EAGAIN. */
 int coil__mutex_init(pthread_mutex_t *mutex);

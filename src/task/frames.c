@@ -104,20 +104,6 @@ bool coil__frames_lack_fn(struct coil__line_cache *cache, const struct coil_task
     return skip + is_call == info->frame_count;
 }
 
-void coil__frame_text(struct coil__text *text, const struct coil_frame *frame)
-{
-    if (frame->function && frame->file) {
-        coil__text_add(text, "%s, %s:%d", frame->function, coil__text_base_name(frame->file),
-                       frame->line);
-    } else if (frame->function) {
-        coil__text_add(text, "%s", frame->function);
-    } else if (frame->object) {
-        coil__text_add(text, "%s+0x%zx", coil__text_base_name(frame->object), frame->offset);
-    } else {
-        coil__text_add(text, "an unknown place");
-    }
-}
-
 ssize_t coil_frame_lines(const void *frame, struct coil_frame *ret_frames, size_t max)
 {
     if (!frame || !ret_frames || max == 0) {

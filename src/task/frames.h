@@ -32,7 +32,5 @@ size_t coil__frames_skip(struct coil__line_cache *cache, const struct coil_task_
 /* Whether there is no frame outside of the library: the task has not begun, or its function has
  * ended with a call that replaces its frame. Then info->fn says what it is. */
 bool coil__frames_lack_fn(struct coil__line_cache *cache, const struct coil_task_info *info);
-/* Adds "amain, shop.c:12", or less where less is known. */
-void coil__frame_text(struct coil__text *text, const struct coil_frame *frame);
 
 #endif
