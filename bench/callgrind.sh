@@ -86,6 +86,10 @@ for item in yield create handover; do
     large=$(count_task "$item" $many)
     per_op "$item" "$small" "$large"
 done
+# The same yield in debug mode, which is to cost less than twice as much.
+small=$(export COIL_DEBUG=1; count_task yield $few)
+large=$(export COIL_DEBUG=1; count_task yield $many)
+per_op yield-debug "$small" "$large"
 for backend in uring epoll; do
     if small=$(count_echo "$backend" $few) && large=$(count_echo "$backend" $many); then
         per_op "echo-$backend" "$small" "$large"

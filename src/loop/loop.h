@@ -143,6 +143,8 @@ struct coil_loop {
     unsigned max_resolvers;
     unsigned max_processes;
     unsigned external; /* jobs in threads, and child processes, that will make themselves heard */
+    /* In debug mode only. */
+    struct coil_task *timed_task; /* that runs, or was the last to */
 };
 
 /* What the calling thread is doing: the only mutable state outside of loops. */

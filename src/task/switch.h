@@ -24,6 +24,11 @@ static inline __attribute__((always_inline)) void coil__give_way(struct coil_tas
         coil__thread.task = task;
         COIL__PROBE2(task_switch, self->id, task->id);
         target = &task->coro;
+    } else if (COIL__UNLIKELY(next != NULL)) {
+        target = coil__task_next(self, next);
+        if (!target) {
+            return;
+        }
     } else {
         coil__thread.task = NULL;
         COIL__PROBE2(task_switch, self->id, (uint64_t)0);

@@ -357,19 +357,48 @@ void coil__task_run(struct coil__ready *ready)
     coil__coro_switch(&loop->own, &task->coro);
 }
 
-/* The same in debug mode, where every switch goes by the loop's own stack, because the fast paths
- * do not know this function: notes when the task is suspended. */
-static void run_timed(struct coil__ready *ready)
+/* In debug mode: a task that waits is to say since when. */
+static void note_time(struct coil_task *task)
 {
-    struct coil_task *task = task_of(ready);
     struct coil_loop *loop = task->loop;
 
-    coil__task_run(ready);
-    if (task->state == COIL__TASK_LIVE) {
+    if (task->state == COIL__TASK_LIVE && task->wait) {
         bool is_late = coil__ticks() - loop->polled_ticks > loop->slow_ticks;
 
         task->since = is_late ? coil_loop_now(loop) : loop->polled_at;
     }
+}
+
+/* The same in debug mode. The fast paths do not know this function: so what gives way to such a
+ * task asks coil__task_next, and what comes back to the loop comes back to here. */
+static void run_timed(struct coil__ready *ready)
+{
+    struct coil_loop *loop = task_of(ready)->loop;
+
+    loop->timed_task = task_of(ready);
+    coil__task_run(ready);
+    note_time(loop->timed_task);
+}
+
+struct coil__coro *coil__task_next(struct coil_task *self, struct coil__ready *next)
+{
+    struct coil_loop *loop = self->loop;
+
+    if (next->run != run_timed || loop->is_metered) { /* steps are metered from there */
+        coil__thread.task = NULL;
+        COIL__PROBE2(task_switch, self->id, (uint64_t)0);
+        return &loop->own;
+    }
+    loop->current = next->next;
+    if (task_of(next) == self) {
+        loop->budget = COIL__BUDGET;
+        return NULL;
+    }
+    note_time(self);
+    loop->timed_task = task_of(next);
+    coil__thread.task = task_of(next);
+    COIL__PROBE2(task_switch, self->id, task_of(next)->id);
+    return &task_of(next)->coro;
 }
 
 /* The same while steps are metered: the fast paths do not know this one either. */
@@ -414,13 +443,14 @@ static void run_eagerly(struct coil_task *task)
         loop->aside = loop->current;
         loop->current = NULL;
         loop->elisions_left = 0;
-        coil__task_run(&task->ready);
+        task->ready.run(&task->ready);
         loop->current = loop->aside;
         loop->aside = NULL;
         return;
     }
     self->ready.next = loop->current;
     loop->current = &self->ready;
+    loop->timed_task = task;
     coil__thread.task = task;
     COIL__PROBE2(task_switch, self->id, task->id);
     coil__coro_switch(&self->coro, &task->coro);
@@ -548,7 +578,6 @@ struct coil_task *coil__task_create_in(struct coil_loop *loop,
     }
     handle = coil__task_handle(task); /* it may be over, and its memory used again, on return */
     if (options->eager) {
-        task->since = loop->polled_at;
         run_eagerly(task);
     } else {
         coil__loop_push(loop, &task->ready);

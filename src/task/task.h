@@ -101,12 +101,16 @@ struct coil_task {
     void *started;                 /* group.c: who waits for coil_task_ready */
     char name[COIL__TASK_NAME];    /* "" until it is given or asked for */
     struct coil_scope root;        /* cleared too; only a cancel changes it */
-    int64_t since;    /* in debug mode: when it was last suspended; before that, not valid */
+    int64_t since;                 /* in debug mode, while `wait` is set: when that began */
     int64_t ready_at; /* while that is metered: since when it is ready; 0: is not, or not noted */
 } __attribute__((aligned(COIL__HANDLE_ALIGN)));
 
 /* The `run` of a task's ready node, and how it is recognised. */
 void coil__task_run(struct coil__ready *ready);
+
+/* For a task that gives way, to what is no task or one in debug mode: where to go. NULL: the task
+ * itself is next. */
+struct coil__coro *coil__task_next(struct coil_task *self, struct coil__ready *next);
 
 static inline struct coil_task *coil__task_handle(struct coil_task *task)
 {
