@@ -7,7 +7,8 @@
  *
  * A future is pending until it is set or cancelled, once and for all. It belongs to the loop of
  * its first wait or callback. From another thread: coil_call_soon_threadsafe a callback that
- * sets it.
+ * sets it. In debug mode an error that nobody has waited for or read is reported when the loop
+ * ends.
  *
  * asyncio's counterpart: Future.
  */

@@ -13,6 +13,7 @@
 
 #include "base/memory.h"
 #include "io/net.h"
+#include "loop/ledger.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -20,6 +21,9 @@
 #include <poll.h>
 
 enum { ALIGN = COIL__HANDLE_ALIGN };
+
+static const struct coil__object_class handles = {
+    .name = "a datagram endpoint", .enders = "coil_datagram_close", .kind = COIL__OPENED_DATAGRAM};
 
 struct coil__datagram_block {
     struct coil__datagram_block *next;
@@ -70,6 +74,7 @@ static struct coil_datagram *take(struct coil__io *io, int fd, int family)
     if (family == AF_UNIX) {
         coil__net_note_file(io->loop, fd, &datagram->file);
     }
+    coil__note_open(io->loop, COIL__OPENED_DATAGRAM, datagram);
     return datagram;
 }
 
@@ -101,6 +106,7 @@ static void shut(struct coil_datagram *datagram)
 {
     datagram->users++;
     datagram->is_closing = true;
+    coil__note_closed(datagram->loop, COIL__OPENED_DATAGRAM, datagram);
     COIL__LIST_FOREACH(&datagram->waits, link) {
         struct op_wait *wait = COIL__CONTAINER(link, struct op_wait, link);
 
@@ -120,7 +126,7 @@ int coil__datagram_find(const struct coil_datagram *handle, struct coil_datagram
         rc = coil__object_check(handle, datagram->loop, datagram->is_closing, datagram->generation);
     }
     if (COIL__UNLIKELY(rc < 0)) {
-        return coil__object_refuse(rc, "a datagram endpoint", "coil_datagram_close");
+        return coil__object_refuse(rc, handle, &handles);
     }
     *ret_datagram = datagram;
     return 0;

@@ -5,6 +5,7 @@
  */
 #include "base/memory.h"
 #include "io/file.h"
+#include "loop/ledger.h"
 
 #include <errno.h>
 #include <string.h>
@@ -35,6 +36,7 @@ int coil_dir_open(struct coil_dir *dir, const char *path)
         return rc;
     }
     *dir = (struct coil_dir){.buf_ = buf, .fd_ = rc};
+    coil__note_open(self->loop, COIL__OPENED_DIRECTORY, dir);
     return 0;
 }
 
@@ -99,6 +101,9 @@ int coil_dir_close(struct coil_dir *dir)
     if (dir->buf_) {
         coil__os_close(dir->fd_);
         coil__free(dir->buf_);
+        if (coil__thread.loop) {
+            coil__note_closed(coil__thread.loop, COIL__OPENED_DIRECTORY, dir);
+        }
         *dir = (struct coil_dir){.buf_ = NULL};
     }
     return 0;

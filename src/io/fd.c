@@ -5,6 +5,7 @@
  * not be tried without blocking the loop.
  */
 #include "io/file.h"
+#include "loop/ledger.h"
 
 #include <coil/fd.h>
 
@@ -195,5 +196,6 @@ int coil_close(int fd)
     if (!loop) {
         return coil__no_task();
     }
+    coil__note_closed(loop, COIL__OPENED_FILE, coil__ledger_fd(fd));
     return loop->backend->net->close(loop->backend, fd);
 }

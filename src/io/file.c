@@ -6,6 +6,7 @@
  * takes them (io_uring), and else always go to a thread.
  */
 #include "io/file.h"
+#include "loop/ledger.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -237,7 +238,12 @@ int coil_open(const char *path, int flags, unsigned mode)
     struct coil__file_call call = {
         .kind = COIL__FILE_OPEN, .fd = AT_FDCWD, .path = path, .flags = flags, .mode = mode};
 
-    return (int)make(&call, "open");
+    int fd = (int)make(&call, "open");
+
+    if (fd >= 0) {
+        coil__note_open(coil__thread.loop, COIL__OPENED_FILE, coil__ledger_fd(fd));
+    }
+    return fd;
 }
 
 int coil_fsync(int fd)

@@ -6,6 +6,7 @@
  */
 #include "base/memory.h"
 #include "io/file.h"
+#include "loop/ledger.h"
 #include "sys/file_watch.h"
 
 #include <coil/fd.h>
@@ -33,6 +34,9 @@ int coil_file_watch_open(struct coil_file_watch *watch)
         return fd;
     }
     *watch = (struct coil_file_watch){.buf_ = buf, .fd_ = fd};
+    if (coil__thread.loop) {
+        coil__note_open(coil__thread.loop, COIL__OPENED_FILE_WATCH, watch);
+    }
     return 0;
 }
 
@@ -121,6 +125,9 @@ int coil_file_watch_close(struct coil_file_watch *watch)
     if (watch->buf_) {
         coil__os_close(watch->fd_);
         coil__free(watch->buf_);
+        if (coil__thread.loop) {
+            coil__note_closed(coil__thread.loop, COIL__OPENED_FILE_WATCH, watch);
+        }
         *watch = (struct coil_file_watch){.buf_ = NULL};
     }
     return 0;

@@ -11,6 +11,7 @@
 #include "io/process.h"
 
 #include "base/memory.h"
+#include "loop/ledger.h"
 #include "sync/waitlist.h"
 #include "sys/process.h"
 
@@ -37,6 +38,9 @@ struct coil__processes {
     struct coil__list free;
     struct coil__pool *pool; /* NULL as long as each child has a pidfd */
 };
+
+static const struct coil__object_class handles = {
+    .name = "a process", .enders = "coil_process_close", .kind = COIL__OPENED_PROCESS};
 
 static struct coil_process *process_of(struct coil__list *link)
 {
@@ -72,7 +76,7 @@ int coil__process_find(const struct coil_process *handle, struct coil_process **
         rc = coil__object_check(handle, process->loop, process->is_closing, process->generation);
     }
     if (COIL__UNLIKELY(rc < 0)) {
-        return coil__object_refuse(rc, "a process", "coil_process_close");
+        return coil__object_refuse(rc, handle, &handles);
     }
     *ret_process = process;
     return 0;
@@ -152,7 +156,7 @@ static void on_pidfd(struct coil_op *op);
 static int watch_by_pidfd(struct coil_process *process)
 {
     coil_op_poll(&process->op, process->pidfd, POLLIN);
-    return coil_op_submit(process->loop, &process->op, on_pidfd);
+    return coil__op_submit(process->loop, &process->op, on_pidfd);
 }
 
 static int watch(struct coil_process *process)
@@ -282,6 +286,7 @@ static void give_back(struct coil_process *process)
         coil__process_close_end(process, i);
     }
     coil__list_remove(&process->link);
+    coil__note_closed(process->loop, COIL__OPENED_PROCESS, process);
     process->loop = NULL;
     process->generation++;
     coil__list_push_tail(&processes->free, &process->link);
@@ -405,8 +410,10 @@ static int adopt(struct coil_process *process, struct coil__processes *processes
     if (rc < 0) {
         destroy(process);
         give_back(process);
+        return rc;
     }
-    return rc;
+    coil__note_open(loop, COIL__OPENED_PROCESS, process);
+    return 0;
 }
 
 static int start(struct coil_loop *loop, const struct coil_process_options *options,

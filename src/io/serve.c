@@ -9,6 +9,7 @@
 #include "io/stream.h"
 
 #include "base/memory.h"
+#include "loop/ledger.h"
 
 #include <coil/event.h>
 #include <coil/server.h>
@@ -103,6 +104,22 @@ static bool is_worth_a_report(const struct coil_server *server, int rc)
     return rc < 0 && rc != -ECANCELED && rc != -ECONNRESET && rc != -EPIPE && !is_ours;
 }
 
+/* In debug mode with the place where the server was started: the library has created the task. */
+static void report_client(const struct coil_server *server, struct coil_task *task)
+{
+    const struct coil__trace *trace =
+        coil__ledger_find(server->loop->ledger, COIL__OPENED_SERVER, server);
+    struct coil_report r = {.message = "error of a server's client task",
+                            .error = task->rc,
+                            .task_name = coil_task_name(coil__task_handle(task))};
+    struct coil_site site;
+
+    if (trace && coil__task_get_room(task) >= COIL__TRACE_ROOM && coil__trace_site(trace, &site)) {
+        r.site = &site;
+    }
+    coil__loop_report(server->loop, &r);
+}
+
 static void client_done(struct coil__owner *owner, struct coil_task *task)
 {
     struct coil_server *server = COIL__CONTAINER(owner, struct coil_server, owner);
@@ -111,11 +128,7 @@ static void client_done(struct coil__owner *owner, struct coil_task *task)
     coil__list_remove(&task->owner_link);
     server->client_count--;
     if (is_worth_a_report(server, task->rc)) {
-        struct coil_report r = {.message = "error of a server's client task",
-                                .error = task->rc,
-                                .task_name = coil_task_name(coil__task_handle(task))};
-
-        coil__loop_report(server->loop, &r);
+        report_client(server, task);
     }
     update(server);
 }
@@ -240,6 +253,7 @@ static struct coil_server *new_server(struct coil__io *io,
 
 void coil__server_free(struct coil_server *server)
 {
+    coil__note_closed(server->loop, COIL__OPENED_SERVER, server);
     coil__list_remove(&server->link);
     coil__free(server);
 }
@@ -309,6 +323,7 @@ int coil_start_server(const char *host, uint16_t port, const struct coil_server_
         coil_server_close(server);
         return rc;
     }
+    coil__note_open(server->loop, COIL__OPENED_SERVER, server);
     *ret_server = server;
     return 0;
 }
@@ -320,7 +335,7 @@ static int check(const struct coil_server *server)
     struct coil_loop *loop = coil__thread.loop;
 
     if (!server) {
-        return -EINVAL;
+        return coil__misuse_null("a server");
     }
     if (!loop) {
         return coil__no_task();
@@ -332,7 +347,8 @@ static int check(const struct coil_server *server)
             }
         }
     }
-    return -COIL_ECLOSED;
+    return coil__misuse_told(-COIL_ECLOSED, "a server was used that is closed, or that is of "
+                                            "another loop");
 }
 
 int coil_server_get_port(const struct coil_server *server)
@@ -384,6 +400,7 @@ static void each_stream(struct coil_server *server, void (*fn)(struct coil_strea
         struct coil_stream *stream = stream_of(COIL__CONTAINER(link, struct coil_task, owner_link));
 
         if (stream) {
+            coil__stream_take_away(stream);
             fn(stream);
         }
     }

@@ -10,6 +10,7 @@
 #include "sync/waitlist.h"
 
 #include "base/memory.h"
+#include "loop/ledger.h"
 #include "sys/signals.h"
 
 #include <coil/signal.h>
@@ -148,6 +149,7 @@ static void shut(struct coil_signal_watch *watch)
         coil__loop_remove(watch->loop_, &watch->ready_);
     }
     coil__list_remove(&watch->link_);
+    coil__note_closed(watch->loop_, COIL__OPENED_SIGNALS, watch);
     coil__waitlist_wake_all(&watch->waiters_, -COIL_ECLOSED);
     *watch = (struct coil_signal_watch){.loop_ = NULL};
 }
@@ -213,7 +215,8 @@ static int open_on(struct coil_loop *loop, struct coil_signal_watch *watch, uint
     int rc;
 
     if (mask == 0 || watch->loop_) {
-        return -EINVAL;
+        return coil__misuse_told(-EINVAL, "a watch of signals was opened that is open already, or "
+                                          "for a signal that cannot be watched");
     }
     rc = get(loop, &signals);
     if (rc < 0) {
@@ -231,8 +234,10 @@ static int open_on(struct coil_loop *loop, struct coil_signal_watch *watch, uint
     rc = listen_again(signals);
     if (rc < 0) {
         shut(watch);
+        return rc;
     }
-    return rc;
+    coil__note_open(loop, COIL__OPENED_SIGNALS, watch);
+    return 0;
 }
 
 int coil_signal_open(struct coil_signal_watch *watch, const int *signums, size_t count)
@@ -299,7 +304,7 @@ int coil_signal_next(struct coil_signal_watch *watch)
     if (!watch || !watch->loop_ || watch->callback_) {
         return -EINVAL;
     }
-    rc = coil__waitlist_check(watch->loop_);
+    rc = coil__waitlist_check(watch->loop_, "a watch of signals");
     if (rc < 0) {
         return rc;
     }

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "io/address.h"
 #include "io/datagram.h"
+#include "loop/ledger.h"
 
 #include <coil/net.h>
 
@@ -17,6 +18,12 @@
 enum { ALIGN = COIL__HANDLE_ALIGN, BLOCK_STREAMS = 16, DEFAULT_LIMIT = 64 * 1024 };
 
 static const struct coil_stream_options defaults;
+
+static const struct coil__object_class handles = {
+    .name = "a stream",
+    .enders = "coil_stream_close, coil_stream_abort or coil_stream_detach",
+    .kind = COIL__OPENED_STREAM,
+};
 
 /* Padded to the alignment of handles. */
 union slot {
@@ -65,6 +72,7 @@ static void abort_all(struct coil__io *io)
             struct coil_stream *stream = &block->slots[i].stream;
 
             if (stream->loop && !stream->is_closing) {
+                stream->is_taken_away = true;
                 coil_stream_abort(handle_of(stream));
             }
         }
@@ -193,6 +201,7 @@ static struct coil_stream *make(struct coil__io *io, int fd, bool is_unix,
         stream->low_water = stream->high_water - 1;
     }
     coil__stream_init_output(stream);
+    coil__note_open(io->loop, COIL__OPENED_STREAM, stream);
     return handle_of(stream);
 }
 
@@ -243,6 +252,9 @@ int coil_stream_open(int fd, const struct coil_stream_options *options,
                              : loop->backend->net->get_option(loop->backend, fd, SOL_SOCKET,
                                                               SO_DOMAIN, &domain, &size);
 
+    if (loop && fd >= 0) {
+        coil__note_closed(loop, COIL__OPENED_FILE, coil__ledger_fd(fd)); /* the stream's now */
+    }
     return rc == 0 || rc == -EBADF
                ? coil__stream_open_socket(fd, domain == AF_UNIX, options, ret_stream)
                : coil__stream_open_descriptor(fd, options, ret_stream);
@@ -280,6 +292,7 @@ static struct coil_stream *find_if_open(struct coil_stream *handle)
                : stream;
 }
 
+/* In debug mode: it is closed with the one above it, and no more open by itself. */
 static void note_upper(const struct coil_transport *transport, struct coil_stream *upper)
 {
     const struct coil_transport_class *class = transport->class_;
@@ -288,6 +301,7 @@ static void note_upper(const struct coil_transport *transport, struct coil_strea
     lower = lower ? find_if_open(lower) : NULL;
     if (lower) {
         lower->upper = upper;
+        coil__note_closed(lower->loop, COIL__OPENED_STREAM, lower);
     }
 }
 
@@ -342,8 +356,8 @@ int coil__stream_find(struct coil_stream *handle, struct coil_stream **ret_strea
         rc = coil__object_check(handle, stream->loop, stream->is_closing, stream->generation);
     }
     if (COIL__UNLIKELY(rc < 0)) {
-        return coil__object_refuse(rc, "a stream",
-                                   "coil_stream_close, coil_stream_abort or coil_stream_detach");
+        /* The flag is there until the struct is used again. */
+        return stream && stream->is_taken_away ? rc : coil__object_refuse(rc, handle, &handles);
     }
     *ret_stream = stream;
     return 0;
@@ -413,6 +427,7 @@ static void shut(struct coil_stream *stream)
 {
     stream->users++;
     stream->is_closing = true;
+    coil__note_closed(stream->loop, COIL__OPENED_STREAM, stream);
     if (COIL__UNLIKELY(stream->transport)) {
         stream->transport->class_->abort(stream->transport);
     }
@@ -489,6 +504,16 @@ static struct coil_stream *top_of(const struct coil_stream *stream)
         top = stream ? upper : top;
     }
     return top;
+}
+
+void coil__stream_take_away(struct coil_stream *handle)
+{
+    struct coil_stream *stream = find_if_open(handle);
+
+    while (stream) {
+        stream->is_taken_away = true;
+        stream = stream->upper ? find_if_open(stream->upper) : NULL;
+    }
 }
 
 void coil__stream_close_when_sent(struct coil_stream *handle)

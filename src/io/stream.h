@@ -87,6 +87,7 @@ struct coil_stream {
     bool is_closing;       /* closed or aborted: calls that still run give up */
     bool has_eof_queued;   /* write_eof: shut down once everything is sent */
     bool is_shut_down;
+    bool is_taken_away;       /* by its server, or the end of the loop: its user may not know yet */
     bool closes_when_sent;    /* nobody waits for that: whoever sends the last byte closes */
     unsigned users;           /* calls and operations that still refer to the struct */
     struct coil_task *reader; /* inside a reading call */
@@ -127,6 +128,8 @@ int coil__stream_enter(struct coil_stream *handle, struct coil_stream **ret_stre
 void coil__stream_leave(struct coil_stream *stream);
 /* The stream behind a handle: -EINVAL, -COIL_ECLOSED, -COIL_EWRONGTHREAD. */
 int coil__stream_find(struct coil_stream *handle, struct coil_stream **ret_stream);
+/* It, and what is over it, is about to be closed by others than its user, who need not know. */
+void coil__stream_take_away(struct coil_stream *handle);
 /* Closes once what is queued has been sent, or cannot be; where there is a stream on top, that one,
  * which has its own way to say so to the peer. Takes a handle; does not suspend. */
 void coil__stream_close_when_sent(struct coil_stream *handle);

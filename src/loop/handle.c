@@ -5,7 +5,7 @@
  * on its way through the inbox. It is idle again before its callback
  * is entered, so a callback may use its handle anew.
  */
-#include "loop/loop.h"
+#include "loop/ledger.h"
 
 #include <errno.h>
 
@@ -20,6 +20,7 @@ void coil__handle_run(struct coil__ready *ready)
 {
     struct coil_handle *handle = handle_of(ready);
 
+    coil__note_closed(handle->loop_, COIL__OPENED_CALLBACK, handle);
     handle->state_ = IDLE;
     handle->loop_ = NULL;
     handle->callback_(handle->user_);
@@ -45,8 +46,13 @@ static void fire(struct coil__timer *timer)
 static int prepare(struct coil_loop *loop, struct coil_handle *handle, coil_callback callback,
                    void *user)
 {
-    if (!loop || !handle || !callback || handle->state_ != IDLE) {
-        return -EINVAL;
+    if (!loop || !handle || !callback) {
+        return coil__misuse_told(-EINVAL, "a callback was to be called later, but its loop, its "
+                                          "handle or its function is NULL");
+    }
+    if (handle->state_ != IDLE) {
+        return coil__misuse_told(-EINVAL, "a coil_handle was used again while it is pending: each "
+                                          "call that is to come needs a handle of its own");
     }
     handle->loop_ = loop;
     handle->callback_ = callback;
@@ -66,6 +72,7 @@ int coil__handle_list(struct coil_loop *loop, struct coil_handle *handle, coil_c
     if (rc == 0) {
         handle->state_ = LISTED;
         coil__list_push_tail(list, &handle->link_);
+        coil__note_open(loop, COIL__OPENED_CALLBACK, handle);
     }
     return rc;
 }
@@ -86,6 +93,7 @@ int coil_call_soon(struct coil_loop *loop, struct coil_handle *handle, coil_call
     if (rc == 0) {
         handle->state_ = SOON;
         coil__loop_push(loop, &handle->ready_);
+        coil__note_open(loop, COIL__OPENED_CALLBACK, handle);
     }
     return rc;
 }
@@ -105,6 +113,7 @@ int coil_call_at(struct coil_loop *loop, struct coil_handle *handle, int64_t whe
         return rc;
     }
     handle->state_ = TIMED;
+    coil__note_open(loop, COIL__OPENED_CALLBACK, handle);
     return 0;
 }
 
@@ -132,8 +141,11 @@ int coil_call_soon_threadsafe(struct coil_loop *loop, struct coil_handle *handle
 
 bool coil_handle_cancel(struct coil_handle *handle)
 {
-    if (!handle || handle->state_ == IDLE || handle->state_ == HANDED_OVER ||
-        handle->loop_->owner != &coil__thread) {
+    if (!handle || handle->state_ == IDLE || handle->state_ == HANDED_OVER) {
+        return false;
+    }
+    if (handle->loop_->owner != &coil__thread) {
+        coil__misuse_thread(handle->loop_);
         return false;
     }
     if (handle->state_ == SOON) {
@@ -141,6 +153,7 @@ bool coil_handle_cancel(struct coil_handle *handle)
     }
     coil__list_remove(&handle->link_);
     coil__timer_disarm(handle->loop_, &handle->timer_);
+    coil__note_closed(handle->loop_, COIL__OPENED_CALLBACK, handle);
     handle->state_ = IDLE;
     handle->loop_ = NULL;
     return true;

@@ -13,12 +13,14 @@
 
 #include "base/handle.h"
 #include "base/memory.h"
+#include "loop/ledger.h"
 #include "loop/loops.h"
 #include "loop/meter.h"
 #include "loop/pool.h"
 #include "sys/clock.h"
 #include "sys/environment.h"
 #include "sys/fork.h"
+#include "sys/thread.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -54,8 +56,10 @@ static uintptr_t next_mark(void)
 static void take(struct coil_loop *loop)
 {
     coil__fiber_init_thread(&loop->own.fiber);
-    loop->owner = &coil__thread;
     loop->mark = next_mark();
+    loop->number = coil__thread.marks_used;
+    loop->thread = loop->debug ? coil__os_thread_number() : 0;
+    loop->owner = &coil__thread;
     loop->next_of_thread = coil__thread.loops;
     coil__thread.loops = loop;
 }
@@ -84,7 +88,7 @@ static __attribute__((noinline)) int start(struct coil_loop *loop)
 int coil__loop_check(struct coil_loop *loop)
 {
     if (!loop) {
-        return coil__misuse(-EINVAL);
+        return coil__misuse_null("a loop");
     }
     if (COIL__UNLIKELY(loop->is_forked)) {
         return coil__misuse(-COIL_EFORKED);
@@ -92,7 +96,7 @@ int coil__loop_check(struct coil_loop *loop)
     if (COIL__UNLIKELY(!loop->owner)) {
         return start(loop);
     }
-    return COIL__LIKELY(loop->owner == &coil__thread) ? 0 : coil__misuse(-COIL_EWRONGTHREAD);
+    return COIL__LIKELY(loop->owner == &coil__thread) ? 0 : coil__misuse_thread(loop);
 }
 
 static void init_fields(struct coil_loop *loop, const struct coil_loop_options *options)
@@ -107,7 +111,6 @@ static void init_fields(struct coil_loop *loop, const struct coil_loop_options *
     loop->max_threads = options->max_threads;
     loop->max_resolvers = options->max_resolvers;
     loop->max_processes = options->max_processes;
-    loop->debug = options->debug || coil__environment_flag("COIL_DEBUG");
     loop->prints_stacks = coil__environment_has("COIL_DEBUG", "stacks");
     loop->measures_stacks = options->measure_stacks || loop->prints_stacks;
     loop->budget = COIL__BUDGET;
@@ -123,6 +126,7 @@ static void free_memory(struct coil_loop *loop, bool in_forked_child)
     coil__heap_deinit(&loop->timers);
     coil__stack_pool_deinit(&loop->stacks);
     coil__fiber_deinit(&loop->own.fiber);
+    coil__ledger_free(loop->ledger);
     coil__free(loop->meter);
     coil__free(loop);
 }
@@ -144,8 +148,11 @@ int coil__loop_new_on(const struct coil_loop_options *options,
     if (!loop) {
         return -ENOMEM;
     }
-    rc = coil__backend_open(config, &loop->backend);
+    loop->debug = options->debug || coil__environment_flag("COIL_DEBUG");
+    rc = loop->debug ? coil__ledger_new(&loop->ledger) : 0;
+    rc = rc < 0 ? rc : coil__backend_open(config, &loop->backend);
     if (rc < 0) {
+        coil__ledger_free(loop->ledger);
         coil__free(loop);
         return rc;
     }
@@ -234,6 +241,7 @@ int coil_loop_free(struct coil_loop *loop)
         }
     }
     loop->is_closing = true; /* no more tasks, no more operations */
+    coil__ledger_close(loop);
     coil__ops_end(loop);
     if (loop->end_io) {
         loop->end_io(loop);

@@ -27,6 +27,7 @@
 
 struct coil__meter;
 struct coil__pool;
+struct coil__ledger;
 
 /* What the end of a loop must see to, of a layer above. Neither may fail. */
 struct coil__closer {
@@ -108,6 +109,7 @@ struct coil_loop {
     int (*end_tasks)(struct coil_loop *loop); /* cancels and awaits all; NULL: never had any */
     void (*trim)(struct coil_loop *loop);     /* gives memory of ended tasks back */
     void (*describe_task)(struct coil_task *task, struct coil_report *report); /* name and site */
+    size_t (*get_room)(const struct coil_task *task); /* bytes left on its stack, on which we are */
     struct coil_task *free_tasks; /* ended, their stacks at hand: hottest first */
     unsigned free_task_count;
     struct coil__counter task_count;   /* tasks that have not ended; the stacks lead to them */
@@ -144,7 +146,10 @@ struct coil_loop {
     unsigned max_processes;
     unsigned external; /* jobs in threads, and child processes, that will make themselves heard */
     /* In debug mode only. */
+    struct coil__ledger *ledger;  /* ledger.c: what is open; NULL: no debug mode, or closing */
     struct coil_task *timed_task; /* that runs, or was the last to */
+    int thread;                   /* the owner's number, once there is an owner */
+    unsigned number;              /* how many loops the owner had had with this one */
 };
 
 /* What the calling thread is doing: the only mutable state outside of loops. */
@@ -193,9 +198,10 @@ static inline int coil__object_check(const void *handle, const struct coil_loop 
     return is_closing || !coil__handle_is_of(handle, generation) ? -COIL_ECLOSED : 0;
 }
 
-/* Passes on what either has said; in debug mode with a sentence. what: "a stream"; enders: the
- * calls that the handle does not outlive. */
-int coil__object_refuse(int rc, const char *what, const char *enders) __attribute__((cold));
+/* Passes on what either has said; in debug mode with a sentence. */
+struct coil__object_class;
+int coil__object_refuse(int rc, const void *handle, const struct coil__object_class *class)
+    __attribute__((cold));
 
 static inline void coil__loop_push(struct coil_loop *loop, struct coil__ready *ready)
 {
@@ -291,8 +297,23 @@ bool coil__loop_is_copy(const struct coil_loop *loop);
  * task, and the error's own sentence. told: with one that says what was done, and what to do. */
 int coil__misuse(int rc) __attribute__((cold));
 int coil__misuse_told(int rc, const char *sentence) __attribute__((cold));
+/* The same for "%s is NULL"; returns -EINVAL. what: "a lock". */
+int coil__misuse_null(const char *what) __attribute__((cold));
+/* The same for a loop that is another thread's; returns -COIL_EWRONGTHREAD. */
+int coil__misuse_thread(const struct coil_loop *loop) __attribute__((cold));
+/* The same for something that is used in another loop than its own, which may be gone. */
+int coil__misuse_loop(const char *what, const struct coil_loop *loop) __attribute__((cold));
+/* True when a misuse in the calling thread is told. */
+bool coil__misuse_is_told(void);
+/* Two loops, as a sentence names them: the one that `loop` is, which may be NULL or gone, and the
+ * one that runs here. */
+struct coil__text;
+void coil__misuse_add_owner(struct coil__text *text, const struct coil_loop *loop);
+void coil__misuse_add_here(struct coil__text *text);
 
 void coil__loop_report(struct coil_loop *loop, const struct coil_report *report);
+/* As the report is without an error handler: to stderr. Any thread. */
+void coil__report_print(const struct coil_report *report);
 
 /* Op submission for callers that are known to be right: as coil_op_submit, but returns 1 when the
  * operation was done at once: then the result stands in op->result, no callback comes. */
@@ -312,6 +333,8 @@ static inline int coil__op_start(struct coil_loop *loop, struct coil_op *op,
     return rc;
 }
 
+/* As coil_op_submit, for what belongs to something else that is open. */
+int coil__op_submit(struct coil_loop *loop, struct coil_op *op, coil_op_callback callback);
 /* The end of the loop: cancels what programs have submitted, and delivers the callbacks. */
 void coil__ops_end(struct coil_loop *loop);
 

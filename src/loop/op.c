@@ -3,7 +3,7 @@
  * A backend may find an operation done at once. The public contract is that the callback comes
  * later: such an operation waits in the ready list, by its own link, for the next iteration.
  */
-#include "loop/loop.h"
+#include "loop/ledger.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -131,10 +131,11 @@ static void run_done(struct coil__ready *ready)
 static void on_completion(struct coil_op *op)
 {
     coil__list_remove(&op->user_link_);
+    coil__note_closed(coil__thread.loop, COIL__OPENED_OP, op);
     op->user_callback_(op);
 }
 
-int coil_op_submit(struct coil_loop *loop, struct coil_op *op, coil_op_callback callback)
+int coil__op_submit(struct coil_loop *loop, struct coil_op *op, coil_op_callback callback)
 {
     int rc = coil__loop_check(loop);
 
@@ -142,7 +143,8 @@ int coil_op_submit(struct coil_loop *loop, struct coil_op *op, coil_op_callback 
         return rc;
     }
     if (!op || !callback || !is_prepared(op)) {
-        return -EINVAL;
+        return coil__misuse_told(-EINVAL, "an operation was submitted that is NULL, not prepared "
+                                          "or submitted already, or that has no callback");
     }
     if (loop->is_closing) {
         return -COIL_ECLOSED;
@@ -163,6 +165,16 @@ int coil_op_submit(struct coil_loop *loop, struct coil_op *op, coil_op_callback 
     }
     coil__list_push_tail(&loop->done_ops, &op->link_);
     return 0;
+}
+
+int coil_op_submit(struct coil_loop *loop, struct coil_op *op, coil_op_callback callback)
+{
+    int rc = coil__op_submit(loop, op, callback);
+
+    if (rc == 0) {
+        coil__note_open(loop, COIL__OPENED_OP, op);
+    }
+    return rc;
 }
 
 int coil_op_cancel(struct coil_op *op)

@@ -5,13 +5,14 @@
  */
 #include "loop/loop.h"
 
+#include "base/text.h"
 #include "sys/environment.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* Of a message of several lines, the first one is the sentence. */
-static void print(const struct coil_report *report)
+void coil__report_print(const struct coil_report *report)
 {
     int length = (int)strcspn(report->message, "\n");
 
@@ -23,12 +24,12 @@ static void print(const struct coil_report *report)
         fprintf(stderr, ": %s (%s)", coil_strerror(report->error), coil_errname(report->error));
     }
     if (report->site) {
-        fprintf(stderr, ", created at %s:%d in %s", report->site->file, report->site->line,
-                report->site->func);
+        fprintf(stderr, ", created at %s:%d in %s", coil__text_base_name(report->site->file),
+                report->site->line, report->site->func);
     }
     if (report->origin) {
-        fprintf(stderr, ", cancelled at %s:%d in %s", report->origin->file, report->origin->line,
-                report->origin->func);
+        fprintf(stderr, ", cancelled at %s:%d in %s", coil__text_base_name(report->origin->file),
+                report->origin->line, report->origin->func);
     }
     fprintf(stderr, "%s\n", report->message + length);
 }
@@ -47,7 +48,7 @@ int coil_loop_set_error_handler(struct coil_loop *loop, coil_error_handler handl
 void coil__loop_report(struct coil_loop *loop, const struct coil_report *report)
 {
     if (!loop->error_handler || loop->in_error_handler) {
-        print(report);
+        coil__report_print(report);
         return;
     }
     loop->in_error_handler = true;
@@ -66,29 +67,9 @@ int coil__misuse_told(int rc, const char *sentence)
         }
         coil__loop_report(loop, &report);
     } else if (!loop && coil__environment_flag("COIL_DEBUG")) {
-        print(&report);
+        coil__report_print(&report);
     }
     return rc;
-}
-
-int coil__object_refuse(int rc, const char *what, const char *enders)
-{
-    char text[200];
-
-    if (!coil__thread.loop && rc != -EINVAL) { /* coil__no_task has told */
-        return rc;
-    }
-    if (rc == -EINVAL) {
-        snprintf(text, sizeof text, "%s is NULL: look at what the call that opens it returns",
-                 what);
-    } else if (rc == -COIL_ECLOSED) {
-        snprintf(text, sizeof text, "%s was used that is closed: its handle is gone with %s", what,
-                 enders);
-    } else {
-        snprintf(text, sizeof text,
-                 "%s of another loop was used: use it in its own one, while that runs", what);
-    }
-    return coil__misuse_told(rc, text);
 }
 
 int coil__misuse(int rc)

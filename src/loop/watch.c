@@ -4,7 +4,7 @@
  * operation is pending whenever the watch is started and not inside its callback; a stop cancels
  * it, and its completion is the last callback.
  */
-#include "loop/loop.h"
+#include "loop/ledger.h"
 
 #include <coil/watch.h>
 
@@ -15,12 +15,13 @@ static void on_event(struct coil_op *op);
 static int arm(struct coil_watch *watch)
 {
     coil_op_poll(&watch->op_, watch->fd_, watch->events_);
-    return coil_op_submit(watch->loop_, &watch->op_, on_event);
+    return coil__op_submit(watch->loop_, &watch->op_, on_event);
 }
 
 /* The last callback. The watch is idle before it, and may be gone after it. */
 static void finish(struct coil_watch *watch, int error)
 {
+    coil__note_closed(watch->loop_, COIL__OPENED_WATCH, watch);
     watch->loop_ = NULL;
     watch->callback_(watch, error);
 }
@@ -51,15 +52,18 @@ int coil_watch_start(struct coil_loop *loop, struct coil_watch *watch, int fd, s
         return rc;
     }
     if (!watch || !callback || watch->loop_) {
-        return -EINVAL;
+        return coil__misuse_told(-EINVAL, "a watch was started that is NULL or started already, or "
+                                          "that has no callback");
     }
     *watch =
         (struct coil_watch){.loop_ = loop, .callback_ = callback, .fd_ = fd, .events_ = events};
     rc = arm(watch);
     if (rc < 0) {
         watch->loop_ = NULL;
+        return rc;
     }
-    return rc;
+    coil__note_open(loop, COIL__OPENED_WATCH, watch);
+    return 0;
 }
 
 int coil_watch_stop(struct coil_watch *watch)

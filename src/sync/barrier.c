@@ -27,7 +27,11 @@ int coil_barrier_init(struct coil_barrier *barrier, size_t parties)
 
 static int check(const struct coil_barrier *barrier)
 {
-    return barrier && barrier->parties_ > 0 ? coil__waitlist_check(barrier->loop_) : -EINVAL;
+    if (!barrier || barrier->parties_ == 0) {
+        return coil__misuse_told(-EINVAL, "a barrier was used that is NULL, or that "
+                                          "coil_barrier_init has not made");
+    }
+    return coil__waitlist_check(barrier->loop_, "a barrier");
 }
 
 static void wake(struct comer *comer, ssize_t rc)

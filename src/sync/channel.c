@@ -18,6 +18,12 @@
 
 enum state { NOT_OPEN, OPEN, CLOSED };
 
+static __attribute__((cold)) int refuse(void)
+{
+    return coil__misuse_told(-EINVAL, "a channel was used that is NULL or not open, or its item is "
+                                      "NULL");
+}
+
 /* Whether the caller may use the channel: bound on first use, so this is one comparison. */
 static int bind_to_loop(struct coil_channel *channel)
 {
@@ -25,7 +31,7 @@ static int bind_to_loop(struct coil_channel *channel)
         return coil__no_task();
     }
     if (channel->loop_) {
-        return -COIL_EWRONGTHREAD;
+        return coil__misuse_loop("a channel", channel->loop_);
     }
     channel->loop_ = coil__thread.loop;
     return 0;
@@ -35,7 +41,7 @@ static inline int check(struct coil_channel *channel, const void *item)
 {
     if (COIL__UNLIKELY(!channel || channel->state_ == NOT_OPEN ||
                        (!item && channel->item_size_ > 0))) {
-        return -EINVAL;
+        return refuse();
     }
     if (COIL__LIKELY(channel->loop_ == coil__thread.loop && channel->loop_)) {
         return 0;
@@ -143,9 +149,9 @@ int coil_channel_close(struct coil_channel *channel)
     int rc;
 
     if (!channel || channel->state_ == NOT_OPEN) {
-        return -EINVAL;
+        return refuse();
     }
-    rc = coil__waitlist_check(channel->loop_);
+    rc = coil__waitlist_check(channel->loop_, "a channel");
     if (rc < 0) {
         return rc;
     }

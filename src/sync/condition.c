@@ -18,10 +18,18 @@ int coil_condition_init(struct coil_condition *condition, struct coil_lock *lock
 /* 0 for a condition of this loop whose lock is held. */
 static int check(const struct coil_condition *condition)
 {
-    int rc =
-        condition && condition->lock_ ? coil__waitlist_check(condition->lock_->loop_) : -EINVAL;
+    int rc;
 
-    return rc == 0 && !condition->lock_->is_locked_ ? -COIL_EINVALIDSTATE : rc;
+    if (!condition || !condition->lock_) {
+        return coil__misuse_told(-EINVAL, "a condition was used that is NULL, or that "
+                                          "coil_condition_init has not made");
+    }
+    rc = coil__waitlist_check(condition->lock_->loop_, "the lock of a condition");
+    if (rc == 0 && !condition->lock_->is_locked_) {
+        rc = coil__misuse_told(-COIL_EINVALIDSTATE, "a condition was used without its lock: "
+                                                    "acquire that first");
+    }
+    return rc;
 }
 
 int coil_condition_wait(struct coil_condition *condition)

@@ -5,9 +5,14 @@
 
 #include <errno.h>
 
+static inline int check(const struct coil_event *event)
+{
+    return event ? coil__waitlist_check(event->loop_, "an event") : coil__misuse_null("an event");
+}
+
 int coil_event_set(struct coil_event *event)
 {
-    int rc = event ? coil__waitlist_check(event->loop_) : -EINVAL;
+    int rc = check(event);
 
     if (rc == 0) {
         event->is_set_ = true;
@@ -18,7 +23,7 @@ int coil_event_set(struct coil_event *event)
 
 int coil_event_clear(struct coil_event *event)
 {
-    int rc = event ? coil__waitlist_check(event->loop_) : -EINVAL;
+    int rc = check(event);
 
     if (rc == 0) {
         event->is_set_ = false;
@@ -39,7 +44,7 @@ int coil_event_wait(struct coil_event *event)
     if (rc < 0) {
         return rc;
     }
-    rc = event ? coil__waitlist_check(event->loop_) : -EINVAL;
+    rc = check(event);
     if (rc < 0) {
         return rc;
     }

@@ -4,11 +4,17 @@
  * loop; when the future is done the handles move to the loop's ready list. Waiting tasks are given
  * the result as they are woken. A future that is done has neither.
  */
+#include "loop/ledger.h"
 #include "sync/waitlist.h"
 
 #include <coil/future.h>
 
 #include <errno.h>
+
+static inline int check(const struct coil_future *future)
+{
+    return future ? coil__waitlist_check(future->loop_, "a future") : coil__misuse_null("a future");
+}
 
 static void call_soon(struct coil_future *future)
 {
@@ -17,19 +23,43 @@ static void call_soon(struct coil_future *future)
     }
 }
 
+/* In debug mode, an error that nobody waits for: somebody has to read it until the loop ends. */
+static void note_error(const struct coil_future *future)
+{
+    struct coil_loop *loop = coil__thread.loop;
+    bool has_waiters = future->waiters_.next && !coil__list_is_empty(&future->waiters_);
+
+    if (loop && loop->ledger && !has_waiters && future->result_ != -ECANCELED) {
+        coil__ledger_add(loop->ledger, COIL__OPENED_ERROR, future, future->result_);
+    }
+}
+
+static void note_read(const struct coil_future *future)
+{
+    struct coil_loop *loop = coil__thread.loop;
+
+    if (loop && future->result_ < 0) {
+        coil__note_closed(loop, COIL__OPENED_ERROR, future);
+    }
+}
+
 int coil_future_set_value(struct coil_future *future, int result, void *value)
 {
-    int rc = future ? coil__waitlist_check(future->loop_) : -EINVAL;
+    int rc = check(future);
 
     if (rc < 0) {
         return rc;
     }
     if (future->is_done_) {
-        return -COIL_EINVALIDSTATE;
+        return coil__misuse_told(-COIL_EINVALIDSTATE, "a future was set that is done: it is set "
+                                                      "or cancelled once");
     }
     future->is_done_ = true;
     future->result_ = result;
     future->value_ = value;
+    if (result < 0) {
+        note_error(future);
+    }
     coil__waitlist_wake_all(&future->waiters_, result);
     call_soon(future);
     return 0;
@@ -53,13 +83,14 @@ int coil_future_wait(struct coil_future *future)
     if (rc < 0) {
         return rc;
     }
-    rc = future ? coil__waitlist_check(future->loop_) : -EINVAL;
+    rc = check(future);
     if (rc < 0) {
         return rc;
     }
     if (future->is_done_) {
         int result = future->result_;
 
+        note_read(future);
         coil__spend(self);
         return result;
     }
@@ -74,10 +105,11 @@ bool coil_future_is_done(const struct coil_future *future)
 
 int coil_future_result(const struct coil_future *future)
 {
-    if (!future) {
-        return -EINVAL;
+    if (!future || !future->is_done_) {
+        return future ? -COIL_EINVALIDSTATE : -EINVAL;
     }
-    return future->is_done_ ? future->result_ : -COIL_EINVALIDSTATE;
+    note_read(future);
+    return future->result_;
 }
 
 void *coil_future_value(const struct coil_future *future)
@@ -89,7 +121,7 @@ int coil_future_on_done(struct coil_future *future, struct coil_handle *handle,
                         coil_callback callback, void *user)
 {
     struct coil_loop *loop = coil__thread.loop;
-    int rc = future ? coil__waitlist_check(future->loop_) : -EINVAL;
+    int rc = check(future);
 
     if (rc < 0) {
         return rc;

@@ -68,7 +68,7 @@ void coil__lock_retake(struct coil_lock *lock, struct coil_task *self)
 /* The lock is not free, or not known to be this loop's. */
 static __attribute__((noinline)) int acquire_slowly(struct coil_lock *lock, struct coil_task *self)
 {
-    int rc = coil__waitlist_check(lock->loop_);
+    int rc = coil__waitlist_check(lock->loop_, "a lock");
 
     if (rc < 0) {
         return rc;
@@ -79,7 +79,8 @@ static __attribute__((noinline)) int acquire_slowly(struct coil_lock *lock, stru
         return 0;
     }
     if (is_holder(lock, self)) {
-        return -EDEADLK;
+        return coil__misuse_told(-EDEADLK, "a task waits for a lock that it has itself: it would "
+                                           "wait for ever");
     }
     self->loop->locks = &lock_class;
     return coil__waitlist_wait(self, &lock->waiters_, lock_wait);
@@ -94,7 +95,7 @@ int coil_lock_acquire(struct coil_lock *lock)
         return rc;
     }
     if (COIL__UNLIKELY(!lock)) {
-        return -EINVAL;
+        return coil__misuse_null("a lock");
     }
     if (COIL__UNLIKELY(lock->is_locked_ || lock->loop_ != self->loop)) {
         return acquire_slowly(lock, self);
@@ -106,7 +107,7 @@ int coil_lock_acquire(struct coil_lock *lock)
 
 int coil_lock_try_acquire(struct coil_lock *lock)
 {
-    int rc = lock ? coil__waitlist_check(lock->loop_) : -EINVAL;
+    int rc = lock ? coil__waitlist_check(lock->loop_, "a lock") : coil__misuse_null("a lock");
 
     if (rc < 0) {
         return rc;
@@ -129,13 +130,13 @@ static bool has_waiters(const struct coil_lock *lock)
 
 static __attribute__((noinline)) int release_slowly(struct coil_lock *lock)
 {
-    int rc = coil__waitlist_check(lock->loop_);
+    int rc = coil__waitlist_check(lock->loop_, "a lock");
 
     if (rc < 0) {
         return rc;
     }
     if (!lock->is_locked_) {
-        return -COIL_EINVALIDSTATE;
+        return coil__misuse_told(-COIL_EINVALIDSTATE, "a lock was released that nobody has");
     }
     if (has_waiters(lock)) {
         take(lock, coil__waitlist_first(&lock->waiters_));
@@ -149,7 +150,7 @@ static __attribute__((noinline)) int release_slowly(struct coil_lock *lock)
 int coil_lock_release(struct coil_lock *lock)
 {
     if (COIL__UNLIKELY(!lock)) {
-        return -EINVAL;
+        return coil__misuse_null("a lock");
     }
     if (COIL__UNLIKELY(!lock->is_locked_ || lock->loop_ != coil__thread.loop ||
                        has_waiters(lock))) {

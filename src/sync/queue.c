@@ -229,9 +229,17 @@ int coil_priority_queue_init(struct coil_queue *queue, size_t item_size, size_t 
     return init_memory(queue);
 }
 
+static int refuse(const struct coil_queue *queue)
+{
+    return queue ? coil__misuse_told(-EINVAL, "a queue was used that is not open: make it by "
+                                              "coil_queue_init or one of its kin")
+                 : coil__misuse_null("a queue");
+}
+
 static int check_slowly(struct coil_queue *queue)
 {
-    int rc = queue && queue->order_ != NOT_OPEN ? coil__waitlist_check(queue->loop_) : -EINVAL;
+    int rc = queue && queue->order_ != NOT_OPEN ? coil__waitlist_check(queue->loop_, "a queue")
+                                                : refuse(queue);
 
     if (rc == 0 && !coil__thread.loop) {
         rc = coil__no_task();
@@ -346,7 +354,7 @@ int coil_queue_put(struct coil_queue *queue, const void *item)
     if (COIL__UNLIKELY(rc < 0)) {
         return rc;
     }
-    rc = item ? check(queue) : -EINVAL;
+    rc = item ? check(queue) : coil__misuse_null("the item for a queue");
     if (COIL__UNLIKELY(rc < 0)) {
         return rc;
     }
@@ -366,7 +374,7 @@ int coil_queue_get(struct coil_queue *queue, void *ret_item)
     if (COIL__UNLIKELY(rc < 0)) {
         return rc;
     }
-    rc = ret_item ? check(queue) : -EINVAL;
+    rc = ret_item ? check(queue) : coil__misuse_null("the room for a queue's item");
     if (COIL__UNLIKELY(rc < 0)) {
         return rc;
     }
@@ -380,14 +388,14 @@ int coil_queue_get(struct coil_queue *queue, void *ret_item)
 
 int coil_queue_try_put(struct coil_queue *queue, const void *item)
 {
-    int rc = item ? check(queue) : -EINVAL;
+    int rc = item ? check(queue) : coil__misuse_null("the item for a queue");
 
     return rc < 0 ? rc : give(queue, item);
 }
 
 int coil_queue_try_get(struct coil_queue *queue, void *ret_item)
 {
-    int rc = ret_item ? check(queue) : -EINVAL;
+    int rc = ret_item ? check(queue) : coil__misuse_null("the room for a queue's item");
 
     return rc < 0 ? rc : take(queue, ret_item);
 }
@@ -397,7 +405,8 @@ int coil_queue_task_done(struct coil_queue *queue)
     int rc = check(queue);
 
     if (rc == 0 && queue->unfinished_ == 0) {
-        rc = -COIL_EINVALIDSTATE;
+        rc = coil__misuse_told(-COIL_EINVALIDSTATE, "coil_queue_task_done was called more often "
+                                                    "than there were items");
     }
     if (rc == 0) {
         end_unfinished(queue, 1);

@@ -27,7 +27,8 @@ int coil_bounded_semaphore_init(struct coil_semaphore *semaphore, size_t permits
 /* 0, or why the caller may not use it; from then on it is of the running loop. */
 static int check(struct coil_semaphore *semaphore)
 {
-    int rc = semaphore ? coil__waitlist_check(semaphore->loop_) : -EINVAL;
+    int rc = semaphore ? coil__waitlist_check(semaphore->loop_, "a semaphore")
+                       : coil__misuse_null("a semaphore");
 
     if (rc == 0 && !coil__thread.loop) {
         rc = coil__no_task();
@@ -79,7 +80,8 @@ int coil_semaphore_release(struct coil_semaphore *semaphore)
         return rc;
     }
     if (semaphore->permits_ >= semaphore->max_) {
-        return -COIL_EINVALIDSTATE;
+        return coil__misuse_told(-COIL_EINVALIDSTATE, "a bounded semaphore was released more often "
+                                                      "than it was acquired");
     }
     semaphore->permits_++;
     return 0;

@@ -8,12 +8,9 @@ static struct coil__waitlist_entry *entry_of(struct coil__list *link)
     return COIL__CONTAINER(link, struct coil__waitlist_entry, link);
 }
 
-int coil__waitlist_check(const struct coil_loop *loop)
+int coil__waitlist_check(const struct coil_loop *loop, const char *what)
 {
-    if (!loop || loop == coil__thread.loop) {
-        return 0;
-    }
-    return coil__thread.is_forked ? -COIL_EFORKED : -COIL_EWRONGTHREAD;
+    return !loop || loop == coil__thread.loop ? 0 : coil__misuse_loop(what, loop);
 }
 
 static void interrupt(struct coil_task *task, struct coil__wait *wait)

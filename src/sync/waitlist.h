@@ -21,8 +21,8 @@ struct coil__waitlist_entry {
 };
 
 /* 0, or -COIL_EWRONGTHREAD (-COIL_EFORKED) when an object of `loop` is used elsewhere. NULL: it
- * belongs to no loop yet. */
-int coil__waitlist_check(const struct coil_loop *loop);
+ * belongs to no loop yet. what: "a lock", for a sentence. */
+int coil__waitlist_check(const struct coil_loop *loop, const char *what);
 
 /* Waits at the end of the list. The result given by whoever woke it, or the reason of a cancel. */
 int coil__waitlist_wait(struct coil_task *self, struct coil__list *list, const char *what);

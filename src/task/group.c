@@ -170,6 +170,9 @@ int coil_group_create_task(struct coil_group *group, const struct coil_task_opti
     if (!fn) {
         return -EINVAL;
     }
+    if (coil__thread.loop && coil__thread.loop != group->task_->loop) {
+        return coil__misuse_loop("a group", group->task_->loop);
+    }
     task = coil_task_create(options, fn, arg);
     if (!task) {
         keep_error(group, -ENOMEM, "");

@@ -1,8 +1,11 @@
 /* misuse.c - in debug mode, sentences about handles that cannot be used, or not for this. */
 #include "task/task.h"
 
+#include "base/text.h"
+
 #include <errno.h>
-#include <stdio.h>
+
+enum { TEXT_SIZE = 512 };
 
 /* What is wrong with a task that is still there. */
 static const char *about(int rc, const struct coil_task *task)
@@ -11,9 +14,6 @@ static const char *about(int rc, const struct coil_task *task)
         return task == coil__thread.task ? "waits for its own end: let another task do that"
                                          : "waits itself for the task that is to await it, or for "
                                            "one that does: neither would ever end";
-    }
-    if (rc == -COIL_EWRONGTHREAD) {
-        return "is of another loop of this thread: use it while that one runs";
     }
     switch (task->owner_kind) {
     case COIL__OWNED_BY_NOBODY:
@@ -27,11 +27,27 @@ static const char *about(int rc, const struct coil_task *task)
     }
 }
 
+static void add_place(struct coil__text *text, const struct coil_task *task)
+{
+    if (task->site) {
+        coil__text_add(text, "\n  it was created at %s:%d in %s",
+                       coil__text_base_name(task->site->file), task->site->line, task->site->func);
+    }
+}
+
+static void add_elsewhere(struct coil__text *text, const struct coil_loop *loop)
+{
+    coil__text_add(text, "of ");
+    coil__misuse_add_owner(text, loop);
+    coil__text_add(text, " was used in ");
+    coil__misuse_add_here(text);
+}
+
 int coil__task_refuse(int rc, struct coil_task *handle)
 {
-    const struct coil_loop *loop = coil__thread.loop;
+    char buf[TEXT_SIZE];
+    struct coil__text text = {.start = buf, .size = sizeof buf};
     struct coil_task *task;
-    char text[256];
     int reason = coil__task_check(handle, &task);
 
     if (rc == -ENOMEM && !handle) {
@@ -42,9 +58,20 @@ int coil__task_refuse(int rc, struct coil_task *handle)
         return coil__misuse_told(rc, "a task handle was used after its end: a task is awaited, "
                                      "detached or given away once, and its handle is gone then");
     }
-    if (reason < 0 || !loop || !loop->debug) {
-        return coil__misuse(rc);
+    if (!coil__misuse_is_told()) {
+        return rc;
     }
-    snprintf(text, sizeof text, "task %s %s", coil_task_name(handle), about(rc, task));
-    return coil__misuse_told(rc, text);
+    if (rc == -COIL_EWRONGTHREAD) {
+        coil__text_add(&text, "a task ");
+        add_elsewhere(&text, reason == 0 ? task->loop : NULL);
+        coil__text_add(&text, ": use it in its own one, while that runs");
+    } else if (reason < 0) {
+        return coil__misuse(rc);
+    } else {
+        coil__text_add(&text, "task %s %s", coil_task_name(handle), about(rc, task));
+    }
+    if (reason == 0) {
+        add_place(&text, task);
+    }
+    return coil__misuse_told(rc, buf);
 }

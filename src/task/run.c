@@ -52,19 +52,10 @@ static void cancel_one(struct coil_task *task, void *user)
 }
 
 /* An ended task whose handle nobody has consumed. */
-static void report_unclaimed(struct coil_task *task, void *user)
+static void drop_unclaimed(struct coil_task *task, void *user)
 {
-    struct coil_report report = {
-        .message = "error of a task that was never awaited",
-        .error = task->rc,
-        .task_name = coil_task_name(coil__task_handle(task)),
-        .site = task->site,
-    };
-
     (void)user;
-    if (task->rc < 0 && task->rc != -ECANCELED) {
-        coil__loop_report(task->loop, &report);
-    }
+    coil__task_report_unclaimed(task);
     coil__task_free(task);
 }
 
@@ -79,7 +70,7 @@ static int end_all(struct coil_loop *loop)
         loop->is_stopping = false;
     }
     if (rc == 0) {
-        coil__tasks_each(loop, report_unclaimed, NULL);
+        coil__tasks_each(loop, drop_unclaimed, NULL);
     }
     return rc;
 }

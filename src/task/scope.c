@@ -221,7 +221,7 @@ int coil_scope_reschedule(struct coil_scope *scope, int64_t when)
     int rc;
 
     if (!scope) {
-        return -EINVAL;
+        return coil__misuse_null("a scope");
     }
     if (!scope->task_ || scope->error_ != 0 || scope->kind_ == COIL__SCOPE_SHIELD) {
         return -COIL_EINVALIDSTATE;
@@ -235,7 +235,7 @@ int coil_scope_cancel_at(const struct coil_site *site, struct coil_scope *scope,
     int rc;
 
     if (!scope) {
-        return -EINVAL;
+        return coil__misuse_null("a scope");
     }
     if (!scope->task_ || scope->kind_ == COIL__SCOPE_SHIELD) {
         return -COIL_EINVALIDSTATE;

@@ -160,6 +160,15 @@ void coil__tasks_each(struct coil_loop *loop, void (*fn)(struct coil_task *task,
     coil__stack_each(&loop->stacks, visit_stack, &visit);
 }
 
+/* In debug mode no task is kept at hand: so coil_create_task_at finds none, and each is created
+ * where its trace is taken. */
+static void keep_none(struct coil_loop *loop)
+{
+    if (loop->debug) {
+        loop->free_task_count = MAX_FREE_TASKS;
+    }
+}
+
 /* Called on the loop's own stack, when a slab of stacks is free but for those at hand here. */
 static void trim(struct coil_loop *loop)
 {
@@ -173,18 +182,7 @@ static void trim(struct coil_loop *loop)
     coil__stack_pool_trim(&loop->stacks);
 }
 
-static void report_error(struct coil_task *task)
-{
-    struct coil_report report = {
-        .message = "error of a task that nobody awaits",
-        .error = task->rc,
-        .task_name = coil_task_name(coil__task_handle(task)),
-        .site = task->site,
-        .origin = task->root.origin_,
-    };
-
-    coil__loop_report(task->loop, &report);
-}
+static const char nobody_awaits[] = "error of a task that nobody awaits";
 
 static inline __attribute__((always_inline)) void tell(struct coil__awaiter *awaiter, int rc)
 {
@@ -212,7 +210,7 @@ static void tell_the_rest(struct coil_task *task)
 /* Where the stack may be used again, below all scopes that the function left open. */
 static inline __attribute__((always_inline)) char *below_scopes(const struct coil_task *task)
 {
-    char *lowest = (char *)(uintptr_t)task;
+    char *lowest = (char *)(uintptr_t)task - coil__task_trace_size(task->loop);
 
     for (struct coil_scope *s = task->scope; s != &task->root; s = s->parent_) {
         if ((char *)s < lowest && (char *)s >= task->stack.low) {
@@ -225,16 +223,10 @@ static inline __attribute__((always_inline)) char *below_scopes(const struct coi
 /* Scopes and groups that the function left open must not fire any more. */
 static __attribute__((noinline)) void abandon_scopes(struct coil_task *task)
 {
-    struct coil_report report = {
-        .message = "a task ended with a scope or a group left open",
-        .site = task->site,
-    };
-
     while (task->scope != &task->root) {
         coil__scope_abandon(task);
     }
-    report.task_name = coil_task_name(coil__task_handle(task));
-    coil__loop_report(task->loop, &report);
+    coil__task_report(task, "a task ended with a scope or a group left open", 0);
 }
 
 /* What is seldom there to be tidied up at a task's end. */
@@ -275,7 +267,7 @@ static __attribute__((noinline)) void end_slowly(struct coil_task *task)
         task->owner->child_done(task->owner, task);
     } else if (task->owner_kind == COIL__OWNED_BY_NOBODY && task->rc < 0 &&
                task->rc != -ECANCELED && !(task->marks & COIL__TASK_QUIET)) {
-        report_error(task);
+        coil__task_report(task, nobody_awaits, task->rc);
     }
     clear_and_recycle(task->loop, task);
 }
@@ -526,27 +518,13 @@ static void describe(struct coil_task *task, struct coil_report *report)
     report->site = task->site;
 }
 
-/* The task could not be made: out of memory, or of mappings, which is worth a sentence. */
-static void explain_failure(struct coil_loop *loop)
-{
-    struct coil_report report = {
-        .message = "no more stacks: their guard pages have reached vm.max_map_count; raise it "
-                   "(sysctl vm.max_map_count), or use a kernel with guard regions (6.13)",
-        .error = -ENOMEM,
-    };
-
-    if (loop->stacks.is_at_map_limit) {
-        loop->stacks.is_at_map_limit = false;
-        coil__loop_report(loop, &report);
-    }
-}
-
 struct coil_task *coil__task_create_in(struct coil_loop *loop,
                                        const struct coil_task_options *options, coil_task_fn fn,
                                        void *arg)
 {
     size_t size = options->stack_size ? options->stack_size : loop->stack_size;
     size_t copy_size = (options->copy_size + 15) & ~(size_t)15;
+    size_t trace_size = coil__task_trace_size(loop);
     struct coil_task *task;
     struct coil_task *handle;
     char *high;
@@ -562,17 +540,22 @@ struct coil_task *coil__task_create_in(struct coil_loop *loop,
     loop->describe_task = describe;
     loop->meter_switched = meter_switched;
     loop->ready_stamp = ready_stamp;
+    loop->get_room = coil__task_get_room;
+    keep_none(loop);
     task = allocate(loop, size);
     if (!task) {
-        explain_failure(loop);
+        coil__task_explain_failure(loop);
         return NULL;
     }
-    high = (char *)task - copy_size;
+    high = (char *)task - trace_size - copy_size;
     init(task, loop, fn, copy_size > 0 ? memcpy(high, arg, options->copy_size) : arg);
     inherit_locals(task);
     coil__coro_init(&task->coro, task->stack.low, high, task_main);
     task->site = options->site;
     COIL__PROBE3(task_create, task->id, task->fn, task->site);
+    if (trace_size > 0) {
+        coil__task_trace(task);
+    }
     if (options->name) {
         set_name(task, options->name);
     }
@@ -660,7 +643,7 @@ int coil_detach(struct coil_task *handle)
     task->owner_kind = COIL__OWNED_BY_NOBODY;
     if (task->state == COIL__TASK_DONE) {
         if (task->rc < 0 && task->rc != -ECANCELED) {
-            report_error(task);
+            coil__task_report(task, nobody_awaits, task->rc);
         }
         coil__task_free(task);
     }

@@ -269,6 +269,20 @@ struct coil_task *coil__task_create_in(struct coil_loop *loop,
                                        const struct coil_task_options *options, coil_task_fn fn,
                                        void *arg);
 
+/* lost.c: reports about a task, in debug mode with the calls that have created it. error: 0 or that
+ * of the task. */
+void coil__task_report(struct coil_task *task, const char *message, int error)
+    __attribute__((cold));
+/* What is to be said of a task that has ended and that nobody has awaited. */
+void coil__task_report_unclaimed(struct coil_task *task);
+/* A task could not be made: out of memory, or of mappings, which is worth a sentence. */
+void coil__task_explain_failure(struct coil_loop *loop);
+/* Room for the trace below the struct: 0 without debug mode. */
+size_t coil__task_trace_size(const struct coil_loop *loop);
+void coil__task_trace(struct coil_task *task);
+/* Bytes left on the task's stack, where we are on that; else SIZE_MAX. */
+size_t coil__task_get_room(const struct coil_task *task);
+
 /* Gives a DONE task's memory back. */
 void coil__task_free(struct coil_task *task);
 
