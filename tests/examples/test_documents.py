@@ -8,6 +8,7 @@
     ```c real       a whole program that asks the system for more than the simulated backend has
     ```c lines      a whole program that prints its stacks, with lines of program.c; left out where
                     the library has no way to find those
+    ```c told       a whole program of which something is told in debug mode; of all others nothing
     ```c tls        a whole program that needs coil-tls, and finds a certificate for localhost in
                     localhost.pem and localhost-key.pem
     ```text         directly below one of these (only prose between): its output, to the letter
@@ -95,13 +96,15 @@ class Documents:
         check(done.returncode == 0, 'it does not compile:\n' + done.stderr)
         return program
 
-    def run(self, program, backend):
-        done = subprocess.run([program], env=environment(backend), capture_output=True, text=True,
+    def run(self, program, backend, debug=False):
+        """Its output; in debug mode what is reported."""
+        env = dict(environment(backend), COIL_DEBUG='1' if debug else '0')
+        done = subprocess.run([program], env=env, capture_output=True, text=True,
                               timeout=TIME_LIMIT, stdin=subprocess.DEVNULL, check=False,
                               cwd=self.folder)
         check(done.returncode == 0, 'on %s it ended with %d:\n%s%s' % (
             backend, done.returncode, done.stdout, done.stderr))
-        return done.stdout
+        return done.stderr if debug else done.stdout
 
     def make_certificate(self):
         """For localhost, signed by itself, in the folder where the programs run."""
@@ -131,6 +134,8 @@ class Documents:
                 raise Skipped('there are no lines to be had')
             if block.output is not None:
                 check_equal(output, block.output, 'on', backend)
+        if 'told' not in block.info.split(' '):
+            check_equal(self.run(program, 'epoll', debug=True), '', 'in debug mode')
 
     def check_python(self, block, path):
         compile(block.text, path, 'exec', flags=0x2000)  # await outside of functions

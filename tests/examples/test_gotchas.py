@@ -19,9 +19,29 @@ BACKENDS = ['epoll', 'sim', None]  # None: io_uring, where it is allowed
 LIMIT = 60
 
 
-def gotcha(name, backend):
-    return subprocess.run([os.path.join(EXAMPLES, 'gotcha_' + name)], env=environment(backend),
+def gotcha(name, backend, debug=False):
+    env = dict(environment(backend), COIL_DEBUG='1' if debug else '0')
+    return subprocess.run([os.path.join(EXAMPLES, 'gotcha_' + name)], env=env,
                           capture_output=True, text=True, timeout=LIMIT, check=False)
+
+
+def without_numbers(text):
+    return re.sub(r'\bthread \d+', 'thread N', text)
+
+
+def check_debug_mode(name, sentences, status=0):
+    """Silent without debug mode, but for what is always told; with it these sentences, and where
+    lines are to be had, what the page shows."""
+    for backend in BACKENDS:
+        done = gotcha(name, backend, debug=True)
+        check_equal(done.returncode, status, done.stderr)
+        found = [line for line in done.stderr.splitlines() if line[0] != ' ']
+        check_equal(len(found), len(sentences), done.stderr)
+        for line, sentence in zip(found, sentences):
+            check(line.startswith('coil: ' + sentence), line)
+        if name + '.c:' in done.stderr and 'called by' in done.stderr:
+            check(without_numbers(done.stderr) in without_numbers(page()),
+                  'docs/debugging.md shows something else than', done.stderr)
 
 
 def page():
@@ -144,6 +164,28 @@ def test_overflow():
                             r'    at find, overflow\.c:\d+\n$', done.stderr), done.stderr)
             check(normalised(done.stderr) in normalised(page()),
                   'docs/debugging.md shows something else than', done.stderr)
+def test_never_awaited():
+    check_debug_mode('never_awaited', ['a task was never awaited, '])
+    check_equal(gotcha('never_awaited', None).stderr, '')
+
+
+def test_lost_error():
+    check_debug_mode('lost_error', ['error of a task that nobody awaits in task save: ',
+                                    'error of a future that nobody has read: '])
+    check_equal(gotcha('lost_error', None).stderr.count('\n'), 1)
+
+
+def test_open_at_exit():
+    check_debug_mode('open_at_exit', ['a callback is still to be called when its loop ends: ',
+                                      'a server is still open when its loop ends: ',
+                                      'a child process is still open when its loop ends: '])
+    check_equal(gotcha('open_at_exit', None).stderr, '')
+
+
+def test_wrong_thread():
+    check_debug_mode('wrong_thread', ['an event that belongs to another thread\'s loop, ',
+                                      'loop 1 of thread '])
+    check_equal(gotcha('wrong_thread', None).stderr, '')
 
 
 if __name__ == '__main__':

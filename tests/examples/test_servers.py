@@ -101,6 +101,7 @@ class Server:
         """Returns the exit status."""
         status = self.process.wait(timeout=LIMIT)
         self.reader.join(LIMIT)
+        check(not any(line.startswith('coil: ') for line in self.lines), self.lines)
         return status
 
     def interrupt(self):
