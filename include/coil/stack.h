@@ -32,7 +32,7 @@
 #include <stdio.h>
 
 /* What the tasks of one function and one stack size have used. */
-struct coil_stack_usage {
+struct coil_stack_use {
     coil_task_fn fn;
     uint64_t tasks;  /* that have begun; those that live are looked at as they are now */
     size_t max_used; /* bytes of the deepest one; some hundred are the library's */
@@ -44,7 +44,7 @@ COIL_BEGIN_DECLS
 /* The high-water marks of the running loop's tasks, the largest first: stores at most max, and
  * returns how many there are. -ENOTSUP: they are not kept (measure_stacks); -EINVAL (NULL with
  * max > 0), -ENOMEM, -COIL_ENOLOOP. */
-COIL_EXPORT ssize_t coil_stack_usage(struct coil_stack_usage *ret_usage, size_t max);
+COIL_EXPORT ssize_t coil_stack_usage(struct coil_stack_use *ret_usage, size_t max);
 
 /* Prints them as a table. out: stays the caller's. Blocks as `out` does. 0; -EIO (out has an
  * error), -EINVAL (NULL), and those of coil_stack_usage. */

@@ -10,7 +10,7 @@
 
 enum { NAME_SIZE = 256 };
 
-static void print_row(FILE *out, const struct coil_stack_usage *usage)
+static void print_row(FILE *out, const struct coil_stack_use *usage)
 {
     char name[NAME_SIZE];
     struct coil__text text = {.start = name, .size = sizeof name};
@@ -26,7 +26,7 @@ static void print_row(FILE *out, const struct coil_stack_usage *usage)
 int coil_print_stack_usage(FILE *out)
 {
     ssize_t count = coil_stack_usage(NULL, 0);
-    struct coil_stack_usage *usage;
+    struct coil_stack_use *usage;
 
     if (!out || count < 0) {
         return out ? (int)count : -EINVAL;

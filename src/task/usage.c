@@ -19,8 +19,8 @@
 enum { GUARD = 4096 };
 
 struct entry {
-    struct coil_stack_usage public; /* tasks: those that have ended */
-    uint64_t living;                /* counted anew for each look */
+    struct coil_stack_use public; /* tasks: those that have ended */
+    uint64_t living;              /* counted anew for each look */
 };
 
 struct coil__usage {
@@ -125,16 +125,16 @@ static void look_at(struct coil_task *task, void *user)
 /* The deepest first; of those, and that is for a stable order, what was met first. */
 static int compare(const void *a, const void *b)
 {
-    const struct coil_stack_usage *x = a;
-    const struct coil_stack_usage *y = b;
+    const struct coil_stack_use *x = a;
+    const struct coil_stack_use *y = b;
 
     return (x->max_used < y->max_used) - (x->max_used > y->max_used);
 }
 
-ssize_t coil_stack_usage(struct coil_stack_usage *ret_usage, size_t max)
+ssize_t coil_stack_usage(struct coil_stack_use *ret_usage, size_t max)
 {
     struct coil_loop *loop = coil__thread.loop;
-    struct coil_stack_usage *all;
+    struct coil_stack_use *all;
     struct coil__usage *usage;
 
     if (!loop) {

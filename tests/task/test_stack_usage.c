@@ -43,10 +43,10 @@ static int run_measured(coil_task_fn fn, void *arg)
     return coil_run_with(&options, fn, arg);
 }
 
-static const struct coil_stack_usage *find(const struct coil_stack_usage *usage, ssize_t count,
-                                           coil_task_fn fn)
+static const struct coil_stack_use *find(const struct coil_stack_use *usage, ssize_t count,
+                                         coil_task_fn fn)
 {
-    static const struct coil_stack_usage none;
+    static const struct coil_stack_use none;
 
     for (ssize_t i = 0; i < count; i++) {
         if (usage[i].fn == fn) {
@@ -65,8 +65,8 @@ static size_t slack(void)
 static int measure_some(__attribute__((unused)) void *arg)
 {
     const size_t sizes[] = {300, 12000, 5000, 40};
-    struct coil_stack_usage usage[8];
-    const struct coil_stack_usage *found;
+    struct coil_stack_use usage[8];
+    const struct coil_stack_use *found;
     ssize_t count;
 
     for (int round = 0; round < 5; round++) {
@@ -99,7 +99,7 @@ COIL_TEST(usage_of_tasks_that_ended)
 static int measure_after_others(__attribute__((unused)) void *arg)
 {
     const size_t large = 30000;
-    struct coil_stack_usage usage[8];
+    struct coil_stack_use usage[8];
     struct coil_event event = {0};
     struct coil_task *task;
     ssize_t count;
@@ -132,7 +132,7 @@ static int measure_sizes(__attribute__((unused)) void *arg)
 {
     struct coil_task_options options = {.stack_size = 256 * 1024};
     const size_t size = 100;
-    struct coil_stack_usage usage[8];
+    struct coil_stack_use usage[8];
 
     CHECK_ERR(coil_await(coil_create_task(use_some, (void *)(uintptr_t)&size)), 0);
     CHECK_ERR(coil_await(coil_task_create(&options, use_some, (void *)(uintptr_t)&size)), 0);
@@ -151,7 +151,7 @@ static int measure_many(__attribute__((unused)) void *arg)
     enum { COUNT = 700 };
     const size_t size = 500;
     struct coil_task *tasks[COUNT];
-    struct coil_stack_usage usage[8];
+    struct coil_stack_use usage[8];
     ssize_t count;
 
     for (int i = 0; i < COUNT; i++) {
@@ -181,7 +181,7 @@ COIL_TEST(usage_of_many)
 
 TASK_TEST(usage_is_not_kept_unless_asked_for)
 {
-    struct coil_stack_usage usage;
+    struct coil_stack_use usage;
 
     CHECK_ERR(coil_stack_usage(&usage, 1), -ENOTSUP);
     CHECK_ERR(coil_print_stack_usage(stderr), -ENOTSUP);
@@ -252,7 +252,7 @@ COIL_TEST(usage_printed_by_environment)
 static int measure_and_forget(__attribute__((unused)) void *arg)
 {
     const size_t size = 100;
-    struct coil_stack_usage usage[4];
+    struct coil_stack_use usage[4];
     struct coil_task *task = coil_create_task_at(COIL_HERE, use_some, (void *)(uintptr_t)&size);
 
     coil_await(task);
