@@ -25,8 +25,9 @@ struct capture {
     struct coil__graph *graph;
     struct coil_loop *loop;
     struct entry *entries; /* sorted by id first, then by address */
-    size_t count;
+    size_t count;          /* of those that are looked at: at most `most` */
     size_t max;
+    size_t most;
     size_t frame_count;
     size_t frame_max;
     struct coil__edge *edges;
@@ -236,8 +237,10 @@ static void find_holder(struct capture *capture, const struct coil_task *task,
     }
     info->waits_for_lock = true;
     if (handle) {
-        info->holder = coil__task_look(handle, &holder) == 0 ? find(capture, holder) : NULL;
-        info->has_lost_lock = !info->holder;
+        bool is_there = coil__task_look(handle, &holder) == 0 && holder->state < COIL__TASK_ENDING;
+
+        info->holder = is_there ? find(capture, holder) : NULL;
+        info->has_lost_lock = !is_there;
     }
 }
 
@@ -247,7 +250,6 @@ static int describe_all(struct capture *capture)
 {
     int rc = 0;
 
-    qsort(capture->entries, capture->count, sizeof *capture->entries, compare_ids);
     for (size_t i = 0; rc == 0 && i < capture->count; i++) {
         capture->entries[i].info = &capture->graph->infos[i];
         rc = describe(capture, capture->entries[i].task, capture->entries[i].info);
@@ -279,6 +281,9 @@ static int fill(struct capture *capture)
         return -ENOMEM;
     }
     coil__tasks_each(capture->loop, collect, capture);
+    graph->all = capture->count;
+    qsort(capture->entries, capture->count, sizeof *capture->entries, compare_ids);
+    capture->count = capture->count < capture->most ? capture->count : capture->most;
     graph->public.tasks = graph->infos;
     graph->public.count = capture->count;
     rc = describe_all(capture);
@@ -289,9 +294,9 @@ static int fill(struct capture *capture)
     return rc;
 }
 
-int coil_capture_tasks(struct coil_task_graph **ret_graph)
+int coil__capture_oldest(size_t most, struct coil_task_graph **ret_graph)
 {
-    struct capture capture = {.loop = coil__thread.loop};
+    struct capture capture = {.loop = coil__thread.loop, .most = most};
     int rc;
 
     if (!capture.loop) {
@@ -311,4 +316,14 @@ int coil_capture_tasks(struct coil_task_graph **ret_graph)
     }
     *ret_graph = &capture.graph->public;
     return 0;
+}
+
+int coil_capture_tasks(struct coil_task_graph **ret_graph)
+{
+    return coil__capture_oldest(SIZE_MAX, ret_graph);
+}
+
+size_t coil__graph_all(const struct coil_task_graph *graph)
+{
+    return COIL__CONTAINER(graph, struct coil__graph, public)->all;
 }

@@ -15,7 +15,14 @@ struct coil__graph {
     const struct coil_task_info **links; /* the awaiters of all, then the awaited of all */
     const struct coil_task_info **cycle;
     void **frames; /* of all, one after the other */
+    size_t all;    /* tasks that there were, captured or not */
 };
+
+/* As coil_capture_tasks, but of at most so many tasks, the oldest ones, so that the time it takes
+ * is bounded; the graph knows nothing of others. */
+int coil__capture_oldest(size_t most, struct coil_task_graph **ret_graph);
+/* How many tasks there were when a graph was captured. */
+size_t coil__graph_all(const struct coil_task_graph *graph);
 
 /* One task awaits another, or will; indices of infos. */
 struct coil__edge {
