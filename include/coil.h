@@ -19,6 +19,7 @@
 #include <coil/group.h>
 #include <coil/local.h>
 #include <coil/inspect.h>
+#include <coil/console.h>
 #include <coil/metrics.h>
 #include <coil/stack.h>
 #include <coil/watchdog.h>

@@ -258,6 +258,11 @@ void coil__server_free(struct coil_server *server)
     coil__free(server);
 }
 
+int coil__server_get_fd(const struct coil_server *server)
+{
+    return server->acceptors[0].fd;
+}
+
 void coil__server_forget(struct coil_server *server)
 {
     for (size_t i = 0; i < server->acceptor_count; i++) {

@@ -122,6 +122,8 @@ struct coil_server;
 void coil__server_free(struct coil_server *server);
 /* In a forked child: closes its copies of the listening sockets, and frees. */
 void coil__server_forget(struct coil_server *server);
+/* The first listening socket, which stays the server's. */
+int coil__server_get_fd(const struct coil_server *server);
 /* Brackets of a call on a stream: the stream and the calling task; or why it cannot be made. */
 int coil__stream_enter(struct coil_stream *handle, struct coil_stream **ret_stream,
                        struct coil_task **ret_self);
