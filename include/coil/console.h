@@ -3,18 +3,19 @@
  *     coil_console_start("127.0.0.1:8080");         // then open http://127.0.0.1:8080/
  *
  * The page has a table and a tree of all tasks (what each waits for, who awaits it, its stack with
- * lines), and says so when the loop does not answer. It is plain HTML, CSS and
- * JavaScript that come from the library, and asks nothing from anywhere else. Nothing can be
- * changed through it.
+ * lines), and how long things take, and says so when the loop does not answer. It is plain HTML,
+ * CSS and JavaScript that come from the library, and asks nothing from anywhere else. Nothing can
+ * be changed through it.
  *
  * A thread of its own serves it, so that it answers also when the loop is stuck: then it says for
  * how long, and shows what it saw last. That thread is started by coil_console_start and by nothing
  * else. It asks the loop for its tasks (coil_capture_tasks) only while somebody looks, and takes
  * at most a twentieth of the loop's time: of a loop with very many tasks the page is brought up to
- * date less often.
+ * date less often. While the console is there, the times of coil/metrics.h are taken.
  *
  *     GET /              the page
  *     GET /state.json    what it shows
+ *     GET /metrics       the loop's metrics (coil/metrics.h) as text for Prometheus
  *
  * Who may look: an address of this machine (127.0.0.0/8, ::1) or a unix socket needs nothing else;
  * but every user of the machine can ask the former. Any other address needs a token. It is sent as
@@ -38,6 +39,7 @@ struct coil_console_options {
     int64_t request_timeout_ns; /* for a request to come, and for its answer to be taken; 0: 5 s */
     int64_t patience_ns; /* after so long without an answer the loop counts as late; 0: 250 ms */
     unsigned mode;       /* permissions of a unix socket's file; 0: 0600 */
+    bool no_times;       /* leaves the times of coil/metrics.h off, if they are off */
 };
 
 /* Room for any text of coil_console_get_url, '\0' included. */

@@ -131,6 +131,7 @@ static void free_memory(struct coil__console *console)
 /* The thread was started, well or not. */
 static void end(struct coil__console *console)
 {
+    coil__console_stop_times(console);
     if (console->rc == 0) {
         coil_call_soon_threadsafe(console->loop, &console->stop_handle, on_stop, console);
     }
@@ -303,7 +304,15 @@ static int start(struct coil__console *console, const char *address,
         free_memory(console);
         return rc;
     }
-    return start_thread(console);
+    rc = start_thread(console);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = coil__console_start_times(console);
+    if (rc < 0) {
+        end(console);
+    }
+    return rc;
 }
 
 int coil_console_start_with(const char *address, const struct coil_console_options *options)

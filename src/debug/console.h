@@ -22,6 +22,7 @@
 #include <coil/console.h>
 #include <coil/event.h>
 #include <coil/inspect.h>
+#include <coil/metrics.h>
 #include <coil/stream.h>
 
 enum {
@@ -61,6 +62,7 @@ struct coil__console {
     struct coil__os_thread thread;
     struct coil_handle stop_handle; /* the way into the console's loop */
     struct coil_handle answer_handle;
+    bool has_started_times; /* of the loop's metrics */
     /* Does not change: */
     struct coil_console_options options; /* with its defaults filled in */
     struct coil__access access;
@@ -84,7 +86,8 @@ struct coil__console {
     struct coil_event answered;
     struct coil__view *view; /* the newest one, or NULL */
     uint64_t serial;
-    int64_t asked_at; /* real time, while a question is open; else 0 */
+    struct coil_histogram answers; /* how long the watched loop took for them */
+    int64_t asked_at;              /* real time, while a question is open; else 0 */
 };
 
 /* --- console_look.c: the console's thread --- */
@@ -108,6 +111,17 @@ void coil__console_tasks(struct coil__json *json, const struct coil_task_graph *
 /* All else that the page shows: the beginning of an object, to which the tasks are to be added. */
 void coil__console_state(struct coil__json *json, const struct coil__console *console,
                          const struct coil__view *view, int64_t silent_ns);
+
+/* --- console_times.c --- */
+
+/* In the watched loop's thread. 0 or -ENOMEM. */
+int coil__console_start_times(struct coil__console *console);
+void coil__console_stop_times(struct coil__console *console);
+/* In the console's: counters and histograms; the same as text for Prometheus, whose length is
+ * returned, or -ENOMEM, -EIO (too small). */
+void coil__console_times(struct coil__json *json, const struct coil__console *console);
+ssize_t coil__console_metrics(const struct coil__console *console, char *buf, size_t size);
+void coil__console_note_answer(struct coil__console *console, int64_t span_ns);
 
 /* --- console_serve.c: the console's thread --- */
 

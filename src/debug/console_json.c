@@ -271,4 +271,5 @@ void coil__console_state(struct coil__json *json, const struct coil__console *co
     coil__json_number(json, "pid", coil__fork_process());
     coil__json_number(json, "serial", view ? (int64_t)view->serial : 0);
     add_loop(json, console, view, silent_ns);
+    coil__console_times(json, console);
 }

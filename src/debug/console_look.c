@@ -113,6 +113,7 @@ static void on_answer(void *user)
     struct coil__console *console = user;
     struct coil__question *question = console->question;
 
+    coil__console_note_answer(console, question->answered_at - console->asked_at);
     console->asked_at = 0;
     make_view(console);
     coil_task_graph_free(question->graph);

@@ -6,6 +6,8 @@
  */
 #include "debug/console.h"
 
+#include "base/memory.h"
+
 #include <coil/scope.h>
 #include <coil/server.h>
 
@@ -13,7 +15,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
-enum { FIELDS_SIZE = 1536, PIECES = 5, LINGER_SIZE = 64 * 1024 };
+enum { FIELDS_SIZE = 1536, PIECES = 5, LINGER_SIZE = 64 * 1024, METRICS_SIZE = 64 * 1024 };
 
 #define LINGER (500 * COIL_MSEC)
 
@@ -148,6 +150,22 @@ static void send_text(const struct coil__console *console, struct coil_stream *s
     send_reply(console, stream, &reply, request && request->is_head);
 }
 
+static void send_metrics(const struct coil__console *console, struct coil_stream *stream,
+                         const struct coil__request *request)
+{
+    struct reply reply = {.status = 200, .type = COIL_PROMETHEUS_CONTENT_TYPE, .pieces = 1};
+    char *buf = coil__malloc(METRICS_SIZE);
+    ssize_t length = buf ? coil__console_metrics(console, buf, METRICS_SIZE) : -ENOMEM;
+
+    if (length < 0) {
+        set_text(&reply, 503, "The metrics cannot be had just now.\n");
+    } else {
+        add_body(&reply, buf, (size_t)length);
+    }
+    send_reply(console, stream, &reply, request->is_head);
+    coil__free(buf);
+}
+
 /* The token has come in the query: a browser keeps it as a cookie from now on, and shows an address
  * without it. */
 static void send_home(struct coil__console *console, struct coil_stream *stream,
@@ -176,6 +194,8 @@ static void answer(struct coil__console *console, struct coil_stream *stream,
         send_file(console, stream, request, &coil__console_js, "text/javascript; charset=utf-8");
     } else if (strcmp(path, "/state.json") == 0) {
         send_state(console, stream, request);
+    } else if (strcmp(path, "/metrics") == 0) {
+        send_metrics(console, stream, request);
     } else {
         send_text(console, stream, request, 404, "There is no such page here.\n", "");
     }

@@ -436,6 +436,45 @@ TASK_TEST(console_shows_what_was_seen_before)
     return 0;
 }
 
+/* --- times --- */
+
+TASK_TEST(console_tells_of_times)
+{
+    struct coil_metrics metrics;
+    const char *state;
+
+    CHECK_OK(start_console(NULL, none));
+    CHECK_OK(coil_loop_get_metrics(NULL, &metrics));
+    CHECK(metrics.is_timed);
+    CHECK_OK(coil_sleep(COIL_MSEC));
+    state = get("/state.json");
+    CHECK_INT(number_of(state, "tasks_alive"), ==, 1);
+    CHECK_CONTAINS(state, "\"is_timed\":true,\"histograms\":[{\"name\":\"step_time\",\"count\":");
+    CHECK_CONTAINS(state, "{\"name\":\"answer_time\",\"count\":1,");
+    CHECK_CONTAINS(get("/metrics"), "coil_tasks_created_total{");
+    CHECK_CONTAINS(answer, "Content-Type: " COIL_PROMETHEUS_CONTENT_TYPE "\r\n");
+    CHECK_OK(coil_console_stop());
+    CHECK_OK(coil_loop_get_metrics(NULL, &metrics));
+    CHECK(!metrics.is_timed);
+    return 0;
+}
+
+TASK_TEST(console_leaves_times_as_they_are)
+{
+    struct coil_console_options options = {.no_times = true};
+    struct coil_metrics metrics;
+
+    CHECK_OK(start_console(NULL, options));
+    CHECK_CONTAINS(get("/state.json"), "\"is_timed\":false");
+    CHECK_OK(coil_console_stop());
+    CHECK_OK(coil_loop_set_metrics(NULL, true));
+    CHECK_OK(start_console(NULL, none));
+    CHECK_OK(coil_console_stop());
+    CHECK_OK(coil_loop_get_metrics(NULL, &metrics));
+    CHECK(metrics.is_timed);
+    return 0;
+}
+
 static int ask_for_state(void *arg)
 {
     const uint16_t *port = arg;

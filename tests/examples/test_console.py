@@ -229,6 +229,29 @@ def test_says_that_the_loop_is_stuck():
         check_is_clean(page, subject)
 
 
+def test_times():
+    with Subject() as subject:
+        subject.tell('name soup')
+        page = look(subject.url + '#times')
+        page.wait_for('document.querySelectorAll(".histogram").length === 5')
+        check_equal(page.text('.histogram h3')[0], 'Steps')
+        page.click('#since')
+        page.value('since.value = "start", since.dispatchEvent(new Event("change"))')
+        bars = 'document.querySelectorAll(".histogram:first-child .bar").length'
+        page.wait_for(bars + ' === 26')
+        label = page.value('document.querySelector(".histogram:first-child svg").ariaLabel')
+        check(re.search(r'^Steps: \d+ · mean ', label), label)
+        keep(page, 'times')
+        check_is_clean(page, subject)
+
+
+def test_metrics_for_prometheus():
+    with Subject() as subject:
+        with urllib.request.urlopen(subject.url + 'metrics', timeout=30) as answer:
+            check('text/plain; version=0.0.4' in answer.headers['Content-Type'])
+            check('coil_tasks_created_total{' in answer.read().decode())
+
+
 def test_ten_thousand_tasks():
     with Subject() as subject:
         subject.tell('sleep 12000')
