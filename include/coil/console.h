@@ -3,15 +3,15 @@
  *     coil_console_start("127.0.0.1:8080");         // then open http://127.0.0.1:8080/
  *
  * The page has a table and a tree of all tasks (what each waits for, who awaits it, its stack with
- * lines), and how long things take, and says so when the loop does not answer. It is plain HTML,
- * CSS and JavaScript that come from the library, and asks nothing from anywhere else. Nothing can
- * be changed through it.
+ * lines), how long things take, and where the loop has stalled. It is plain HTML, CSS and
+ * JavaScript that come from the library, and asks nothing from anywhere else. Nothing can be
+ * changed through it.
  *
  * A thread of its own serves it, so that it answers also when the loop is stuck: then it says for
- * how long, and shows what it saw last. That thread is started by coil_console_start and by nothing
- * else. It asks the loop for its tasks (coil_capture_tasks) only while somebody looks, and takes
- * at most a twentieth of the loop's time: of a loop with very many tasks the page is brought up to
- * date less often. While the console is there, the times of coil/metrics.h are taken.
+ * how long, and where (a watchdog is started, coil/watchdog.h, if the loop has none), and shows
+ * what it saw last. While the console is there, the times of coil/metrics.h are taken. The tasks
+ * are asked for only while somebody looks, the oldest 10,000 of them, and that takes at most a
+ * twentieth of the loop's time: of a loop with many tasks the page is renewed less often.
  *
  *     GET /              the page
  *     GET /state.json    what it shows
@@ -37,9 +37,11 @@ struct coil_console_options {
     const char *token;  /* copied; 16 to 128 letters, digits and "-._~"; NULL: none is needed */
     size_t max_clients; /* connections at once; further ones wait in the kernel's queue; 0: 16 */
     int64_t request_timeout_ns; /* for a request to come, and for its answer to be taken; 0: 5 s */
-    int64_t patience_ns; /* after so long without an answer the loop counts as late; 0: 250 ms */
-    unsigned mode;       /* permissions of a unix socket's file; 0: 0600 */
-    bool no_times;       /* leaves the times of coil/metrics.h off, if they are off */
+    int64_t patience_ns;    /* after so long without an answer the loop counts as late; 0: 250 ms */
+    int64_t stall_limit_ns; /* of the watchdog that it starts where there is none; 0: 100 ms;
+                               COIL_NEVER: it starts none */
+    unsigned mode;          /* permissions of a unix socket's file; 0: 0600 */
+    bool no_times;          /* leaves the times of coil/metrics.h off, if they are off */
 };
 
 /* Room for any text of coil_console_get_url, '\0' included. */

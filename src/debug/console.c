@@ -25,6 +25,7 @@ enum { MAX_CLIENTS = 16, MAX_CLIENTS_EVER = 1024, CLIENT_STACK = 128 * 1024 };
 
 #define REQUEST_TIMEOUT (5 * COIL_SEC)
 #define PATIENCE (250 * COIL_MSEC)
+#define STALL_LIMIT (100 * COIL_MSEC)
 #define UNIX_MODE 0600
 
 /* --- the console's thread --- */
@@ -131,6 +132,7 @@ static void free_memory(struct coil__console *console)
 /* The thread was started, well or not. */
 static void end(struct coil__console *console)
 {
+    coil__console_unwatch(console);
     coil__console_stop_times(console);
     if (console->rc == 0) {
         coil_call_soon_threadsafe(console->loop, &console->stop_handle, on_stop, console);
@@ -235,6 +237,7 @@ static int set_options(struct coil__console *console, const struct coil_console_
     own->request_timeout_ns = own->request_timeout_ns ? own->request_timeout_ns : REQUEST_TIMEOUT;
     own->patience_ns = own->patience_ns ? own->patience_ns : PATIENCE;
     own->mode = own->mode ? own->mode : UNIX_MODE;
+    own->stall_limit_ns = own->stall_limit_ns ? own->stall_limit_ns : STALL_LIMIT;
     return 0;
 }
 
@@ -309,6 +312,7 @@ static int start(struct coil__console *console, const char *address,
         return rc;
     }
     rc = coil__console_start_times(console);
+    rc = rc < 0 ? rc : coil__console_watch(console);
     if (rc < 0) {
         end(console);
     }

@@ -24,10 +24,12 @@
 #include <coil/inspect.h>
 #include <coil/metrics.h>
 #include <coil/stream.h>
+#include <coil/watchdog.h>
 
 enum {
     COIL__CONSOLE_TOKEN = 129,
-    COIL__CONSOLE_TASKS = 10000, /* most that are sent to a browser: the oldest ones */
+    COIL__CONSOLE_TASKS = 10000, /* most that are looked at: the oldest ones */
+    COIL__CONSOLE_STALLS = 32,   /* most that are remembered: the newest ones */
 };
 
 /* The tasks as JSON, at a point in time. Shared by the clients that send it; the console's thread.
@@ -55,6 +57,20 @@ struct coil__question {
     int64_t took_ns;
 };
 
+/* A step that has held up the watched loop. */
+struct coil__stall_note {
+    uint64_t serial; /* from 1 */
+    bool has_task;   /* and then: */
+    char name[32];
+    uint64_t id;
+    const struct coil_site *site; /* where it was created, or NULL */
+    int64_t began_at;             /* real time */
+    int64_t span_ns;              /* of one that is over */
+    bool is_over;
+    bool is_in_syscall;
+    char stack[2048]; /* as the watchdog tells it: lines */
+};
+
 struct coil__console {
     /* The watched loop's thread: */
     struct coil__closer closer;
@@ -63,8 +79,10 @@ struct coil__console {
     struct coil_handle stop_handle; /* the way into the console's loop */
     struct coil_handle answer_handle;
     bool has_started_times; /* of the loop's metrics */
+    bool has_started_watchdog;
     /* Does not change: */
     struct coil_console_options options; /* with its defaults filled in */
+    int64_t stall_limit_ns;              /* of the watchdog, as it was at the start */
     struct coil__access access;
     char token[COIL__CONSOLE_TOKEN];
     char cookie[32]; /* valid once it has begun */
@@ -81,6 +99,10 @@ struct coil__console {
     int rc;
     struct coil_loop *loop; /* the console's, valid once it has begun well */
     int listening;          /* its socket, for the child of a fork */
+    /* Between the watchdog's thread and the console's, by the lock: */
+    struct coil__stall_note
+        stalls[COIL__CONSOLE_STALLS]; /* by serial, the newest over the oldest */
+    uint64_t stall_count;             /* in all */
     /* The console's thread: */
     struct coil_event stop;
     struct coil_event answered;
@@ -109,8 +131,10 @@ void coil__question_free(struct coil__question *question);
 void coil__console_tasks(struct coil__json *json, const struct coil_task_graph *graph,
                          int64_t loop_now);
 /* All else that the page shows: the beginning of an object, to which the tasks are to be added. */
-void coil__console_state(struct coil__json *json, const struct coil__console *console,
+void coil__console_state(struct coil__json *json, struct coil__console *console,
                          const struct coil__view *view, int64_t silent_ns);
+/* "func, file.c:12"; nothing for NULL. */
+void coil__json_site(struct coil__json *json, const char *key, const struct coil_site *site);
 
 /* --- console_times.c --- */
 
@@ -122,6 +146,14 @@ void coil__console_stop_times(struct coil__console *console);
 void coil__console_times(struct coil__json *json, const struct coil__console *console);
 ssize_t coil__console_metrics(const struct coil__console *console, char *buf, size_t size);
 void coil__console_note_answer(struct coil__console *console, int64_t span_ns);
+
+/* --- console_stalls.c --- */
+
+/* In the watched loop's thread. 0, -EINVAL (the limit), -ENOMEM, -EAGAIN. */
+int coil__console_watch(struct coil__console *console);
+void coil__console_unwatch(struct coil__console *console);
+/* In the console's. */
+void coil__console_stalls(struct coil__json *json, struct coil__console *console);
 
 /* --- console_serve.c: the console's thread --- */
 

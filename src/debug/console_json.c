@@ -110,7 +110,7 @@ static int64_t stack_of(struct writer *writer, const struct coil_task_info *info
 
 /* --- tasks --- */
 
-static void add_site(struct coil__json *json, const char *key, const struct coil_site *site)
+void coil__json_site(struct coil__json *json, const char *key, const struct coil_site *site)
 {
     char buf[PLACE_SIZE];
     struct coil__text text = {.start = buf, .size = sizeof buf};
@@ -159,7 +159,7 @@ static void add_cancel(struct coil__json *json, const struct coil_task_info *inf
         if (info->cancel_reason) {
             coil__json_text(json, "reason", info->cancel_reason);
         }
-        add_site(json, "site", info->cancel_site);
+        coil__json_site(json, "site", info->cancel_site);
         coil__json_add(json, "}");
     }
 }
@@ -192,7 +192,7 @@ static void add_task(struct writer *writer, const struct coil_task_info *info)
         add_wait(writer, info);
     }
     add_cancel(json, info);
-    add_site(json, "site", info->site);
+    coil__json_site(json, "site", info->site);
     add_awaited(writer, info);
     coil__json_number(json, "stack", stack_of(writer, info));
     coil__json_add(json, "}");
@@ -262,7 +262,7 @@ static void add_loop(struct coil__json *json, const struct coil__console *consol
     coil__json_add(json, "}");
 }
 
-void coil__console_state(struct coil__json *json, const struct coil__console *console,
+void coil__console_state(struct coil__json *json, struct coil__console *console,
                          const struct coil__view *view, int64_t silent_ns)
 {
     coil__json_add(json, "{");
@@ -272,4 +272,5 @@ void coil__console_state(struct coil__json *json, const struct coil__console *co
     coil__json_number(json, "serial", view ? (int64_t)view->serial : 0);
     add_loop(json, console, view, silent_ns);
     coil__console_times(json, console);
+    coil__console_stalls(json, console);
 }

@@ -31,7 +31,9 @@ static void answer(struct coil__ready *ready)
         return;
     }
     question->graph = NULL;
+    console->watched->is_reporting = true; /* to the watchdog: this is no stall */
     question->rc = coil__capture_oldest(COIL__CONSOLE_TASKS, &question->graph);
+    console->watched->is_reporting = false;
     question->loop_now = coil_loop_now(console->watched);
     question->answered_at = coil__clock_now();
     question->took_ns = question->answered_at - began_at;

@@ -26,4 +26,8 @@ size_t coil__stall_put_frames(struct coil__stall *stall);
 /* Reads that before it is needed. */
 void coil__stall_prepare(void);
 
+/* Has a listener told of stalls, whoever else is; NULL: none. There is one at most. On return the
+ * former one does not run any more. (watchdog.c) */
+void coil__watchdog_listen(struct coil_loop *loop, coil_stall_handler listener, void *user);
+
 #endif

@@ -59,6 +59,8 @@ struct coil__watchdog {
     int64_t limit;
     coil_stall_handler handler;
     void *user;
+    coil_stall_handler listener; /* is told as well; or NULL */
+    void *listener_user;
     int64_t stood_still; /* so long in all, as far as it was noticed */
     int64_t looked_at;   /* when the last look was */
     /* The step that runs; valid while has_step: */
@@ -245,13 +247,16 @@ static void say(struct coil__watchdog *dog)
     struct coil__stall *stall = &dog->stall;
 
     stall->public.number = ++dog->reports;
-    if (!dog->handler) {
+    if (dog->handler) {
+        coil__stall_put_sentence(stall);
+        coil__stall_put_frames(stall);
+        dog->handler(&stall->public, dog->user);
+    } else {
         write_out(stall);
-        return;
     }
-    coil__stall_put_sentence(stall);
-    coil__stall_put_frames(stall);
-    dog->handler(&stall->public, dog->user);
+    if (dog->listener) {
+        dog->listener(&stall->public, dog->listener_user);
+    }
 }
 
 static void report(struct coil__watchdog *dog)
@@ -487,6 +492,16 @@ int coil_loop_set_stall_handler(struct coil_loop *loop, coil_stall_handler handl
     loop->watchdog->user = user;
     coil__mutex_unlock(&loop->watchdog->mutex);
     return 0;
+}
+
+void coil__watchdog_listen(struct coil_loop *loop, coil_stall_handler listener, void *user)
+{
+    if (loop->watchdog) {
+        coil__mutex_lock(&loop->watchdog->mutex);
+        loop->watchdog->listener = listener;
+        loop->watchdog->listener_user = user;
+        coil__mutex_unlock(&loop->watchdog->mutex);
+    }
 }
 
 void coil__watchdog_stop(struct coil_loop *loop)

@@ -157,4 +157,60 @@ static inline int64_t number_of(const char *text, const char *key)
     return found ? strtoll(found + strlen(quoted), NULL, 10) : -1;
 }
 
+static const struct coil_console_options none;
+
+/* Without a watchdog: one that finds a stall, which may be where all is slow, reads the symbols of
+ * whatever stands on the stack, and that is kept. */
+static inline int start_console(const char *address, struct coil_console_options options)
+{
+    if (options.request_timeout_ns == 0) {
+        options.request_timeout_ns = COIL_MINUTE; /* it may be slow here */
+    }
+    options.stall_limit_ns = COIL_NEVER;
+    return coil_console_start_with(address, &options);
+}
+
+/* Real time passes, and the loop does nothing. */
+static inline void be_stuck(int64_t span_ns)
+{
+    int64_t until = test_now_ns() + span_ns;
+
+    while (test_now_ns() < until) {
+        usleep(1000);
+    }
+}
+
+static struct coil_lock stove;
+
+static inline int hold_lock(void *arg)
+{
+    CHECK_OK(coil_lock_acquire(&stove));
+    coil_event_wait(arg);
+    coil_lock_release(&stove);
+    return 0;
+}
+
+static inline int take_lock(__attribute__((unused)) void *arg)
+{
+    int rc = coil_lock_acquire(&stove);
+
+    if (rc == 0) {
+        coil_lock_release(&stove);
+    }
+    return rc;
+}
+
+static inline int await_it(void *arg)
+{
+    return coil_await(arg);
+}
+
+static inline int cancelled_in_shield(void *arg)
+{
+    coil_shield {
+        coil_event_wait(arg);
+    }
+    return 0;
+}
+
 #endif

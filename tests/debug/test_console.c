@@ -22,59 +22,6 @@ static void end(struct coil_task *task)
     coil_await(task);
 }
 
-static const struct coil_console_options none;
-
-static int start_console(const char *address, struct coil_console_options options)
-{
-    if (options.request_timeout_ns == 0) {
-        options.request_timeout_ns = COIL_MINUTE; /* it may be slow here */
-    }
-    return coil_console_start_with(address, &options);
-}
-
-/* Real time passes, and the loop does nothing. */
-static void be_stuck(int64_t span_ns)
-{
-    int64_t until = test_now_ns() + span_ns;
-
-    while (test_now_ns() < until) {
-        usleep(1000);
-    }
-}
-
-static struct coil_lock stove;
-
-static int hold_lock(void *arg)
-{
-    CHECK_OK(coil_lock_acquire(&stove));
-    coil_event_wait(arg);
-    coil_lock_release(&stove);
-    return 0;
-}
-
-static int take_lock(__attribute__((unused)) void *arg)
-{
-    int rc = coil_lock_acquire(&stove);
-
-    if (rc == 0) {
-        coil_lock_release(&stove);
-    }
-    return rc;
-}
-
-static int await_it(void *arg)
-{
-    return coil_await(arg);
-}
-
-static int cancelled_in_shield(void *arg)
-{
-    coil_shield {
-        coil_event_wait(arg);
-    }
-    return 0;
-}
-
 /* --- what is read once --- */
 
 static int print(void *arg)
@@ -121,7 +68,7 @@ TASK_TEST(console_page)
 {
     const char *body;
 
-    CHECK_OK(coil_console_start(NULL));
+    CHECK_OK(start_console(NULL, none));
     body = get("/");
     CHECK_INT(status(), ==, 200);
     CHECK_CONTAINS(answer, "Content-Type: text/html; charset=utf-8\r\n");
@@ -433,45 +380,6 @@ TASK_TEST(console_shows_what_was_seen_before)
     snprintf(target, sizeof target, "/state.json?seen=%lld", serial);
     CHECK_CONTAINS(get_with(target, "", true), "\"tasks\":null}");
     CHECK_OK(coil_console_stop());
-    return 0;
-}
-
-/* --- times --- */
-
-TASK_TEST(console_tells_of_times)
-{
-    struct coil_metrics metrics;
-    const char *state;
-
-    CHECK_OK(start_console(NULL, none));
-    CHECK_OK(coil_loop_get_metrics(NULL, &metrics));
-    CHECK(metrics.is_timed);
-    CHECK_OK(coil_sleep(COIL_MSEC));
-    state = get("/state.json");
-    CHECK_INT(number_of(state, "tasks_alive"), ==, 1);
-    CHECK_CONTAINS(state, "\"is_timed\":true,\"histograms\":[{\"name\":\"step_time\",\"count\":");
-    CHECK_CONTAINS(state, "{\"name\":\"answer_time\",\"count\":1,");
-    CHECK_CONTAINS(get("/metrics"), "coil_tasks_created_total{");
-    CHECK_CONTAINS(answer, "Content-Type: " COIL_PROMETHEUS_CONTENT_TYPE "\r\n");
-    CHECK_OK(coil_console_stop());
-    CHECK_OK(coil_loop_get_metrics(NULL, &metrics));
-    CHECK(!metrics.is_timed);
-    return 0;
-}
-
-TASK_TEST(console_leaves_times_as_they_are)
-{
-    struct coil_console_options options = {.no_times = true};
-    struct coil_metrics metrics;
-
-    CHECK_OK(start_console(NULL, options));
-    CHECK_CONTAINS(get("/state.json"), "\"is_timed\":false");
-    CHECK_OK(coil_console_stop());
-    CHECK_OK(coil_loop_set_metrics(NULL, true));
-    CHECK_OK(start_console(NULL, none));
-    CHECK_OK(coil_console_stop());
-    CHECK_OK(coil_loop_get_metrics(NULL, &metrics));
-    CHECK(metrics.is_timed);
     return 0;
 }
 

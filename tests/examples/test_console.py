@@ -18,7 +18,7 @@ import urllib.request
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from browser import Browser, Page  # noqa: E402
-from runner import check, check_equal, environment, run_all, tests_of  # noqa: E402
+from runner import check, check_equal, environment, run_all, tests_of, wait_until  # noqa: E402
 
 BUILD = sys.argv[1]
 SUBJECT = os.path.join(BUILD, 'tests', 'examples', 'console_subject')
@@ -229,6 +229,26 @@ def test_says_that_the_loop_is_stuck():
         check_is_clean(page, subject)
 
 
+def test_lists_stalls():
+    with Subject() as subject:
+        page = look(subject.url)
+        subject.tell('stall 3000', waits=False)
+        page.click('#tab-stalls')
+        page.wait_for('document.querySelector("#stalls li")')
+        check('so far' in page.text('#stalls .span')[0], page.text('#stalls .span'))
+        check('staller' in page.text('#stalls strong')[0], page.text('#stalls strong'))
+        page.wait_for('document.querySelector("#alarm-stack li")')
+        stack = '\n'.join(page.text('#alarm-stack li'))
+        keep(page, 'stall')
+        if 'console_subject.c' in stack:
+            check(re.search(r'hold_up_the_loop, console_subject\.c:\d+', stack), stack)
+        page.wait_for('!document.querySelector("#stalls .span").innerText.includes("so far")')
+        check(re.fullmatch(r'[\d.]+ s', page.text('#stalls .span')[0]), page.text('#stalls .span'))
+        page.wait_for('document.getElementById("alarm").hidden')
+        check_equal(page.text('#stall-count'), ['1'])
+        check_is_clean(page, subject)
+
+
 def test_times():
     with Subject() as subject:
         subject.tell('name soup')
@@ -370,9 +390,12 @@ def test_example():
         url = process.stdout.readline().split()[-1]
         page = look(url)
         page.wait_for('document.querySelectorAll("tr.task").length === 45')
+        wait_until(lambda: page.value('page.state.counters.iterations > 200'), 'some rounds')
         keep(page, 'example')
-        page.wait_for('!document.getElementById("alarm").hidden')
+        page.wait_for('document.querySelector("#stall-count").innerText >= "1"', 30)
         keep(page, 'example-stuck')
+        open_tab(page, 'times')
+        keep(page, 'example-times')
         check_equal(page.complaints(), [])
         process.send_signal(2)
         check_equal(process.wait(30), 0)
