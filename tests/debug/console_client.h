@@ -180,37 +180,11 @@ static inline void be_stuck(int64_t span_ns)
     }
 }
 
-static struct coil_lock stove;
-
-static inline int hold_lock(void *arg)
+static inline struct coil_task *start(const char *name, coil_task_fn fn, void *arg)
 {
-    CHECK_OK(coil_lock_acquire(&stove));
-    coil_event_wait(arg);
-    coil_lock_release(&stove);
-    return 0;
-}
+    struct coil_task_options options = {.name = name};
 
-static inline int take_lock(__attribute__((unused)) void *arg)
-{
-    int rc = coil_lock_acquire(&stove);
-
-    if (rc == 0) {
-        coil_lock_release(&stove);
-    }
-    return rc;
-}
-
-static inline int await_it(void *arg)
-{
-    return coil_await(arg);
-}
-
-static inline int cancelled_in_shield(void *arg)
-{
-    coil_shield {
-        coil_event_wait(arg);
-    }
-    return 0;
+    return test_made(coil_task_create(&options, fn, arg));
 }
 
 #endif

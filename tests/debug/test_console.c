@@ -9,17 +9,43 @@
 
 #define TOKEN "0123456789abcdef"
 
-static struct coil_task *start(const char *name, coil_task_fn fn, void *arg)
-{
-    struct coil_task_options options = {.name = name};
-
-    return test_made(coil_task_create(&options, fn, arg));
-}
-
 static void end(struct coil_task *task)
 {
     coil_cancel(task);
     coil_await(task);
+}
+
+static struct coil_lock stove;
+
+static int hold_lock(void *arg)
+{
+    CHECK_OK(coil_lock_acquire(&stove));
+    coil_event_wait(arg);
+    coil_lock_release(&stove);
+    return 0;
+}
+
+static int take_lock(__attribute__((unused)) void *arg)
+{
+    int rc = coil_lock_acquire(&stove);
+
+    if (rc == 0) {
+        coil_lock_release(&stove);
+    }
+    return rc;
+}
+
+static int await_it(void *arg)
+{
+    return coil_await(arg);
+}
+
+static int cancelled_in_shield(void *arg)
+{
+    coil_shield {
+        coil_event_wait(arg);
+    }
+    return 0;
 }
 
 /* --- what is read once --- */

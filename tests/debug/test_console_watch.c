@@ -11,6 +11,7 @@ TASK_TEST(console_tells_of_times)
     struct coil_metrics metrics;
     const char *state;
 
+    test_allow_leaks(); /* symbols */
     CHECK_OK(start_console(NULL, none));
     CHECK_OK(coil_loop_get_metrics(NULL, &metrics));
     CHECK(metrics.is_timed);
@@ -32,6 +33,7 @@ TASK_TEST(console_leaves_times_as_they_are)
     struct coil_console_options options = {.no_times = true};
     struct coil_metrics metrics;
 
+    test_allow_leaks(); /* symbols */
     CHECK_OK(start_console(NULL, options));
     CHECK_CONTAINS(get("/state.json"), "\"is_timed\":false");
     CHECK_OK(coil_console_stop());
@@ -51,13 +53,16 @@ static int hold_up(void *arg)
     return 0;
 }
 
-/* Asks until the text is there; the last answer is returned. */
-static const char *get_until(const char *text)
+/* Asks until the text is there; the last answer is returned. Stalls again and again: where all is
+ * slow the watchdog takes one for a time in which the whole process stood still. */
+static const char *stall_until(const char *text)
 {
     int64_t until = test_now_ns() + PATIENCE / 4;
+    int64_t span = 200 * COIL_MSEC;
     const char *state;
 
     do {
+        test_done(coil_await(start("culprit", hold_up, &span)));
         state = get("/state.json");
     } while (!strstr(state, text) && test_now_ns() < until);
     CHECK_CONTAINS(state, text);
@@ -67,19 +72,16 @@ static const char *get_until(const char *text)
 TASK_TEST(console_tells_of_stalls)
 {
     struct coil_console_options options = {.stall_limit_ns = 20 * COIL_MSEC};
-    int64_t span = 200 * COIL_MSEC;
     const char *state;
 
     test_allow_leaks(); /* symbols */
     CHECK_OK(coil_console_start_with(NULL, &options));
     CHECK_INT(coil_loop_stall_limit(coil_loop_current()), ==, 20 * COIL_MSEC);
     CHECK_CONTAINS(get("/state.json"), "\"stall_limit_ns\":20000000,\"stalls\":[");
-    CHECK_OK(coil_await(start("culprit", hold_up, &span)));
-    state = strstr(get_until("\"task\":\"culprit\""), "\"task\":\"culprit\"");
-    CHECK_INT(number_of(state, "id"), ==, 2);
-    CHECK_INT(number_of(state, "span_ns"), >=, 20 * COIL_MSEC);
-    state = strstr(get_until("\"is_over\":true"), "\"task\":\"culprit\"");
-    CHECK_INT(number_of(state, "span_ns"), >=, 150 * COIL_MSEC);
+    state = strstr(stall_until("\"is_over\":true"), "\"task\":\"culprit\"");
+    CHECK_PTR(state, !=, NULL);
+    CHECK_INT(number_of(state, "id"), >=, 2);
+    CHECK_INT(number_of(strstr(state, "\"id\":"), "span_ns"), >=, 20 * COIL_MSEC);
     CHECK_OK(coil_console_stop());
     CHECK_INT(coil_loop_stall_limit(coil_loop_current()), ==, COIL_NEVER);
     return 0;
@@ -109,14 +111,12 @@ static void hear_stall(const struct coil_stall *stall, void *user)
 TASK_TEST(console_shares_the_watchdog)
 {
     struct coil_loop *loop = coil_loop_current();
-    int64_t span = 200 * COIL_MSEC;
 
     test_allow_leaks(); /* symbols */
     CHECK_OK(coil_loop_set_stall_limit(loop, 30 * COIL_MSEC));
     CHECK_OK(coil_loop_set_stall_handler(loop, hear_stall, NULL));
     CHECK_OK(coil_console_start(NULL));
-    CHECK_OK(coil_await(start("culprit", hold_up, &span)));
-    get_until("\"task\":\"culprit\"");
+    stall_until("\"task\":\"culprit\"");
     CHECK_INT(stalls_heard, >, 0);
     CHECK_OK(coil_console_stop());
     CHECK_INT(coil_loop_stall_limit(loop), ==, 30 * COIL_MSEC);
@@ -128,6 +128,7 @@ TASK_TEST(console_without_a_watchdog)
     struct coil_console_options options = {.stall_limit_ns = COIL_NEVER};
     struct coil_console_options wrong = {.stall_limit_ns = 5};
 
+    test_allow_leaks(); /* symbols */
     CHECK_ERR(coil_console_start_with(NULL, &wrong), -EINVAL);
     CHECK_OK(coil_console_start_with(NULL, &options));
     CHECK_CONTAINS(get("/state.json"), "\"stalls\":[],");
