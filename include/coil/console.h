@@ -17,13 +17,15 @@
  *     GET /state.json    what it shows
  *     GET /metrics       the loop's metrics (coil/metrics.h) as text for Prometheus
  *
- * Who may look: an address of this machine (127.0.0.0/8, ::1) or a unix socket needs nothing else;
- * but every user of the machine can ask the former. Any other address needs a token. It is sent as
- * `Authorization: Bearer TOKEN`, or once as http://HOST:PORT/?token=TOKEN by a browser, which keeps
- * it as a cookie. There is no TLS: on a network that others can listen to, use an address of this
- * machine and a tunnel (ssh -L). On addresses of this machine, requests whose Host header is
- * another one than localhost or a loopback address are refused, so that no web page can reach the
- * console by a name of its own (DNS rebinding).
+ * Who may look: an address of this machine (127.0.0.0/8, ::1) or a unix socket with a path needs
+ * nothing else; but every user of the machine can ask the former. Any other address needs a token,
+ * also an abstract name, which has no permissions. It is sent as `Authorization: Bearer TOKEN`, or
+ * once as http://HOST:PORT/?token=TOKEN by a browser, which keeps it as a cookie (and browsers send
+ * cookies to all ports of a host: do not visit servers of somebody else on the same one). There is
+ * no TLS: on a network that others can listen to, use an address of this machine and a tunnel
+ * (ssh -L). On addresses of this machine, requests whose Host header is another one than localhost
+ * or a loopback address are refused, so that no web page can reach the console by a name of its own
+ * (DNS rebinding).
  *
  * asyncio's counterpart: none.
  */
@@ -53,7 +55,7 @@ COIL_BEGIN_DECLS
  * coil_console_stop. A loop has one at most; several loops of a process may each have one. Blocks
  * for the moment that a thread takes to start.
  * address: "127.0.0.1:8080", "[::1]:8080", "localhost:8080" (that is 127.0.0.1), port 0 for a free
- * one, "unix:/path", "unix:@name"; NULL: "127.0.0.1:0". See coil_console_get_url.
+ * one, "unix:/path", "unix:@name" (with a token); NULL: "127.0.0.1:0". See coil_console_get_url.
  * 0; -EADDRINUSE (the port is taken), -EACCES (an address that is not of this machine, without a
  * token; or a port or path that is not the process's to use), -COIL_EADDRESS (no such form),
  * -COIL_EINVALIDSTATE (the loop has a console), -EAGAIN (no thread), -ENOMEM, -EMFILE and others of

@@ -5,7 +5,7 @@
  * so it may look at that at any time; the other way round, the watched loop's thread may hand
  * something to the console's loop until it has told the thread to end.
  *
- * The console stands among the closers of the loop that it watches: that is how it is found, and
+ * The console stands among the observers of the loop that it watches: that is how it is found, and
  * how it ends with it.
  */
 #include "debug/console.h"
@@ -160,6 +160,7 @@ static void forget(struct coil__closer *closer)
 
     coil__net_close(console->loop, console->listening);
     console->question->is_under_way = false;
+    console->question->graph = NULL; /* its thread may have been about to free it */
     free_memory(console);
 }
 
@@ -198,6 +199,10 @@ static int set_address(struct coil__console *console, const char *text)
         return rc;
     }
     console->is_unix = coil__is_unix(text);
+    if (strncmp(text, "unix:@", 6) == 0 && !console->access.token) {
+        return coil__misuse_told(-EACCES, "a console was to listen on an abstract name, which has "
+                                          "no permissions: give it a token, or a path");
+    }
     if (console->is_unix) {
         snprintf(console->host, sizeof console->host, "%s", text);
         return 0;
@@ -245,7 +250,7 @@ static int set_options(struct coil__console *console, const struct coil_console_
 
 static struct coil__console *find(struct coil_loop *loop)
 {
-    COIL__LIST_FOREACH(&loop->closers, link) {
+    COIL__LIST_FOREACH(&loop->observers, link) {
         struct coil__closer *closer = COIL__CONTAINER(link, struct coil__closer, link);
 
         if (closer->end == end_with_loop) {
@@ -340,7 +345,7 @@ int coil_console_start_with(const char *address, const struct coil_console_optio
     console->closer.forget = forget;
     rc = start(console, address, options);
     if (rc == 0) {
-        coil__list_push_tail(&loop->closers, &console->closer.link);
+        coil__list_push_tail(&loop->observers, &console->closer.link);
     }
     return rc;
 }

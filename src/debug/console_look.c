@@ -147,7 +147,7 @@ struct coil__view *coil__console_look(struct coil__console *console, int64_t *re
         ask(console, now);
     }
     if (console->asked_at != 0) {
-        coil_timeout_at(console->asked_at + console->options.patience_ns) {
+        coil_timeout_at(coil__time_after(console->asked_at, console->options.patience_ns)) {
             while (console->asked_at != 0 && rc == 0) {
                 rc = coil_event_wait(&console->answered);
             }

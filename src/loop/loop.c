@@ -105,6 +105,7 @@ static void init_fields(struct coil_loop *loop, const struct coil_loop_options *
     coil__list_init(&loop->outgoing);
     coil__list_init(&loop->user_ops);
     coil__list_init(&loop->done_ops);
+    coil__list_init(&loop->observers);
     coil__list_init(&loop->closers);
     loop->process = coil__fork_process();
     loop->stack_size = coil__stack_round(options->stack_size ? options->stack_size : DEFAULT_STACK);
@@ -193,11 +194,11 @@ static void leave_thread(struct coil_loop *loop)
     *place = loop->next_of_thread;
 }
 
-static void run_closers(struct coil_loop *loop, bool in_forked_child)
+static void run_closers(struct coil__list *closers, bool in_forked_child)
 {
     struct coil__list *link;
 
-    while ((link = coil__list_pop_head(&loop->closers))) {
+    while ((link = coil__list_pop_head(closers))) {
         struct coil__closer *closer = COIL__CONTAINER(link, struct coil__closer, link);
 
         if (in_forked_child) {
@@ -240,7 +241,8 @@ int coil_loop_free(struct coil_loop *loop)
             return rc;
         }
     }
-    loop->is_closing = true; /* no more tasks, no more operations */
+    run_closers(&loop->observers, false); /* they look at all that follows */
+    loop->is_closing = true;              /* no more tasks, no more operations */
     coil__ledger_close(loop);
     coil__ops_end(loop);
     if (loop->end_io) {
@@ -248,7 +250,7 @@ int coil_loop_free(struct coil_loop *loop)
     }
     coil__pool_free(loop->workers);
     coil__pool_free(loop->resolvers);
-    run_closers(loop, false);
+    run_closers(&loop->closers, false);
     coil__inbox_drain(loop);
     leave_thread(loop);
     free_memory(loop, false);
@@ -266,7 +268,8 @@ int coil_loop_free_after_fork(struct coil_loop *loop)
     if (loop->forget_io) {
         loop->forget_io(loop);
     }
-    run_closers(loop, true);
+    run_closers(&loop->observers, true);
+    run_closers(&loop->closers, true);
     coil__pool_free_after_fork(loop->workers);
     coil__pool_free_after_fork(loop->resolvers);
     free_memory(loop, true);

@@ -31,7 +31,7 @@ struct coil__ledger;
 
 /* What the end of a loop must see to, of a layer above. Neither may fail. */
 struct coil__closer {
-    struct coil__list link; /* in loop->closers, until it is called */
+    struct coil__list link; /* in loop->closers or observers, until it is called */
     /* In coil_loop_free: no task and no operation is left. May push to the inbox, for the last
      * time. */
     void (*end)(struct coil__closer *closer);
@@ -131,6 +131,7 @@ struct coil_loop {
     struct coil__io *io;
     void (*end_io)(struct coil_loop *loop);    /* closes all streams, frees `io` */
     void (*forget_io)(struct coil_loop *loop); /* the same in the copy that a forked child has */
+    struct coil__list observers;               /* of coil__closer: who looks at it from elsewhere */
     struct coil__list closers;                 /* of coil__closer: what else there is */
     struct coil__signals *signals;             /* io/signal.c; NULL: never had a watch */
     struct coil__processes *processes;         /* io/process.c; NULL: never had a child */

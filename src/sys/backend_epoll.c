@@ -37,8 +37,8 @@ enum { MAX_EVENTS = 512, READ_SIDE = 0, WRITE_SIDE = 1 };
 enum { MAX_UNHEARD = 8 };
 
 /* What is asked of the kernel about an adopted descriptor; and while it is muted. */
-#define MUTED_EVENTS ((uint32_t)(EPOLLOUT | EPOLLET))
-#define ADOPTED_EVENTS ((uint32_t)(EPOLLIN | EPOLLPRI | EPOLLRDHUP) | MUTED_EVENTS)
+#define MUTED_EVENTS ((uint32_t)(EPOLLOUT | EPOLLRDHUP | EPOLLET))
+#define ADOPTED_EVENTS ((uint32_t)(EPOLLIN | EPOLLPRI) | MUTED_EVENTS)
 
 /* The poll events that make a side ready. */
 #define READ_EVENTS (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)

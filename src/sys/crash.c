@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SIGNALS = 2 };
+enum { SIGNALS = 2, ROOM = 48 * 1024 };
 
 static const int signums[SIGNALS] = {SIGSEGV, SIGBUS};
 
@@ -19,6 +19,8 @@ static struct {
     unsigned users;
     void (*explain)(const struct coil__crash *crash); /* set once, and kept */
     struct sigaction before[SIGNALS];                 /* valid once there was a user */
+    /* The thread in whose handler from before ours we are. It may know of us, and come back. */
+    atomic_int passing_on;
 } crashes = {.lock = ATOMIC_FLAG_INIT};
 
 static void end_by_default(int signum, const siginfo_t *info)
@@ -48,17 +50,32 @@ static void pass_on(int signum, siginfo_t *info, void *context)
     }
 }
 
+/* The program may have an alternate stack of its own, of the classic 8 KiB. */
+static bool has_room(void)
+{
+    stack_t now;
+
+    return sigaltstack(NULL, &now) < 0 || !(now.ss_flags & SS_ONSTACK) || now.ss_size >= ROOM;
+}
+
 static void on_crash(int signum, siginfo_t *info, void *context)
 {
     int saved_errno = errno;
     struct coil__crash crash = {.address = (uintptr_t)info->si_addr};
 
+    if (atomic_load(&crashes.passing_on) == gettid()) {
+        end_by_default(signum, info);
+        return;
+    }
     if (info->si_code > 0) {
         coil__place_of_signal(context, &crash.place);
+        crash.has_room = has_room();
         crashes.explain(&crash);
     }
     errno = saved_errno;
+    atomic_store(&crashes.passing_on, gettid());
     pass_on(signum, info, context);
+    atomic_store(&crashes.passing_on, 0);
 }
 
 static void lock(void)

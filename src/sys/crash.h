@@ -11,6 +11,7 @@
 struct coil__crash {
     uintptr_t address; /* that was not to be had */
     struct coil__place place;
+    bool has_room; /* on the stack of the handler, to walk another one */
 };
 
 /* Has explain called in the handler, in the thread that has crashed: async-signal-safe. All callers

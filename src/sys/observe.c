@@ -140,6 +140,9 @@ void coil__observe(const struct coil__observed *thread, struct coil__sight *ret_
         return;
     default:
         read_file(thread, "syscall", text);
+        if (text[0] == '\0') {
+            return; /* it is not for us to read: a process that has changed its user */
+        }
         if (strncmp(text, "running", 7) == 0) {
             ret_sight->state = COIL__SIGHT_RUNS;
             return;

@@ -149,6 +149,15 @@ static bool await_answer(void)
     return true;
 }
 
+/* The program may have taken the signal for itself since, or have set all of them to their default,
+ * by which it would end the process. */
+static bool is_ours(void)
+{
+    struct sigaction now;
+
+    return sigaction(sampler.signum, NULL, &now) == 0 && now.sa_sigaction == on_sample;
+}
+
 size_t coil__sample_take(const struct coil__observed *thread, const struct coil__stack_view *stack,
                          void **ret_pcs)
 {
@@ -161,7 +170,7 @@ size_t coil__sample_take(const struct coil__observed *thread, const struct coil_
                                                   .memory = (const char *)thread->stack_low};
     atomic_store(&sampler.thread, thread->id);
     atomic_store(&sampler.state, ASKED);
-    if (syscall(SYS_tgkill, getpid(), thread->id, sampler.signum) < 0) {
+    if (!is_ours() || syscall(SYS_tgkill, getpid(), thread->id, sampler.signum) < 0) {
         atomic_store(&sampler.state, IDLE);
     } else if (await_answer()) {
         count = sampler.count;

@@ -62,7 +62,8 @@ void coil__task_report(struct coil_task *task, const char *message, int error)
         .origin = error < 0 ? task->root.origin_ : NULL,
     };
 
-    if (task->loop->debug && coil__task_get_room(task) >= COIL__TRACE_ROOM) {
+    if (task->loop->debug && coil__task_get_room(task) >= COIL__TRACE_ROOM &&
+        coil__trace_has_room()) {
         report_traced(task, &report);
     } else {
         coil__loop_report(task->loop, &report);

@@ -176,7 +176,7 @@ static void explain(const struct coil__crash *crash)
         return;
     }
     write_head((const struct coil_task *)(const void *)(stack.high - sizeof(struct coil_task)));
-    if (sp != 0) {
+    if (sp != 0 && crash->has_room) {
         struct coil__stack_view view = {
             .low = (uintptr_t)stack.low, .high = (uintptr_t)stack.high, .memory = stack.low};
         struct coil__walk walk;

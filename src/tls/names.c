@@ -84,19 +84,21 @@ static bool get_asked(SSL *ssl, const char **ret_name, size_t *ret_size)
 static int on_hello(SSL *ssl, int *ret_alert, void *user)
 {
     struct coil__tls_conn *conn = SSL_get_ex_data(ssl, 0);
-    struct coil_tls_context *other;
+    struct coil_tls_context *serving = NULL;
     const char *asked;
     size_t size;
+    bool is_asked = get_asked(ssl, &asked, &size);
 
     (void)user;
-    if (!get_asked(ssl, &asked, &size)) {
-        return SSL_CLIENT_HELLO_SUCCESS;
+    coil__free(conn->server_name); /* a second hello may ask for another one */
+    conn->server_name = is_asked ? coil__tls_copy(asked, size) : NULL;
+    if (conn->server_name) {
+        serving = find_context(conn->context, conn->server_name);
     }
-    coil__free(conn->server_name);
-    conn->server_name = coil__tls_copy(asked, size);
-    other = conn->server_name ? find_context(conn->context, conn->server_name) : NULL;
-    if (!conn->server_name ||
-        (other && !(SSL_set_SSL_CTX(ssl, other->ssl_ctx) && bring_rules(ssl, other)))) {
+    serving = serving ? serving : conn->context;
+    if ((is_asked && !conn->server_name) ||
+        (SSL_get_SSL_CTX(ssl) != serving->ssl_ctx &&
+         !(SSL_set_SSL_CTX(ssl, serving->ssl_ctx) && bring_rules(ssl, serving)))) {
         ERR_raise(ERR_LIB_USER, ERR_R_MALLOC_FAILURE); /* else it were a callback that has failed */
         *ret_alert = SSL_AD_INTERNAL_ERROR;
         return SSL_CLIENT_HELLO_ERROR;

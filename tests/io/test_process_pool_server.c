@@ -128,7 +128,9 @@ COIL_TEST_LIMIT(process_pool_new_server_harms_no_stranger, 60)
     if (test_is_torture()) {
         test_skip("kills processes by their numbers");
     }
-    CHECK_INT(prctl(PR_SET_CHILD_SUBREAPER, 1), ==, 0);
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) {
+        test_skip("nobody else can reap here: an emulator");
+    }
     CHECK_OK(coil_run(replace_server, NULL));
     check_no_children();
 }

@@ -232,7 +232,7 @@ COIL_TEST(watchdogs_of_several_threads)
 
     test_allow_leaks();
     for (int i = 0; i < count; i++) {
-        snprintf(parties[i].name, sizeof parties[i].name, "party%d", i);
+        snprintf(parties[i].name, sizeof parties[i].name, "party%hhu", (unsigned char)i);
         CHECK_INT(pthread_create(&parties[i].thread, NULL, run_party, &parties[i]), ==, 0);
     }
     for (int i = 0; i < count; i++) {
@@ -281,7 +281,7 @@ COIL_TEST(watchdog_and_fork)
     struct ears ears = {0};
     int rc;
 
-    if (test_has_tsan()) {
+    if (test_has_tsan() || test_is_emulated()) {
         test_skip("no new threads after a fork");
     }
     rc = run_heard(&ears, fork_now, &ears);

@@ -62,18 +62,21 @@ static int follow(struct reading *reading, const struct found *task, uint64_t he
                   bool is_waiters)
 {
     const struct coil__layout *layout = reading->layout;
-    size_t left = 4 * reading->count + 64;
+    size_t before = reading->edge_count;
     int rc = 0;
 
-    while (rc == 0 && next != 0 && next != head && left > 0) {
+    while (rc == 0 && next != 0 && next != head && reading->links_left > 0) {
         uint64_t awaiter =
             is_waiters
                 ? waiting_of(reading, next - layout->waiter_link)
                 : read_word(reading->memory, next - layout->awaiter_link + layout->awaiter_self);
 
-        left--;
+        reading->links_left--;
         rc = add_edge(reading, awaiter, task, true);
         next = read_word(reading->memory, next + offsetof(struct coil__list, next));
+    }
+    if (rc == 0 && next != head) {
+        reading->edge_count = before; /* it led elsewhere */
     }
     return rc;
 }

@@ -48,6 +48,7 @@ struct reading {
     struct coil__edge *edges;
     size_t edge_count;
     size_t edge_max;
+    size_t links_left; /* of lists of who waits: the same */
 };
 
 static inline uint64_t word_at(const char *bytes, size_t offset)

@@ -9,8 +9,10 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -300,18 +302,41 @@ static enum status look_once(const struct options *options, bool is_first)
     return status;
 }
 
-static void pause_for(double seconds)
+/* Waits for that long, or until the process has ended: then its number may be another one's. */
+static enum status pause_for(double seconds, int process, int pid)
 {
+    struct pollfd end = {.fd = process, .events = POLLIN};
     struct timespec span = {.tv_sec = (time_t)seconds};
 
     span.tv_nsec = (long)((seconds - (double)span.tv_sec) * 1e9);
-    nanosleep(&span, NULL);
+    if (ppoll(&end, 1, &span, NULL) <= 0) {
+        return STATUS_OK;
+    }
+    fprintf(stderr, "coil: process %d has ended\n", pid);
+    return STATUS_GONE;
+}
+
+/* Looks again and again. */
+static enum status watch(const struct options *options)
+{
+    int process = pidfd_open(options->pid, 0); /* -1: an old kernel; a look notices its end, too */
+    enum status status = look_once(options, true);
+
+    while (status == STATUS_OK) {
+        status = pause_for(options->watch, process, options->pid);
+        if (status == STATUS_OK) {
+            status = look_once(options, false);
+        }
+    }
+    if (process >= 0) {
+        close(process);
+    }
+    return status;
 }
 
 static int run(const struct command *command, int argc, char **argv)
 {
     struct options options = {.is_tree = command == &command_pstree};
-    enum status status;
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
@@ -324,10 +349,5 @@ static int run(const struct command *command, int argc, char **argv)
     }
     /* Where they share a processor, the process goes first. */
     (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICER);
-    status = look_once(&options, true);
-    while (status == STATUS_OK && options.watch > 0) {
-        pause_for(options.watch);
-        status = look_once(&options, false);
-    }
-    return status;
+    return options.watch > 0 ? watch(&options) : look_once(&options, true);
 }

@@ -15,6 +15,8 @@ enum {
     NEAR = 1024,            /* of the stack is read along with the task: mostly that is all */
     CHUNK = 128,            /* tasks that are read with one call */
     MAX_SLABS = 1 << 16,
+    LINKS_EACH = 16, /* what is followed of lists: so many for each task, and some more */
+    LINKS_MORE = 1000000,
     MAX_STACKS = 1 << 23,
     MAX_SCOPES = 256,
 };
@@ -486,9 +488,11 @@ static int take_slabs(struct reading *reading)
     const struct coil__stack_layout *layout = &reading->stack_layout;
     uint64_t address = word_at(reading->loop, reading->layout->loop_stacks + layout->pool_all);
     char *slab = coil__malloc(layout->slab_size);
+    uint64_t seen = 0; /* a list that is damaged may be a ring (Brent, 1980) */
     int rc = slab ? 0 : -ENOMEM;
 
-    for (int i = 0; i < MAX_SLABS && address != 0 && rc == 0; i++) {
+    for (int i = 0; i < MAX_SLABS && address != 0 && address != seen && rc == 0; i++) {
+        seen = (i & (i - 1)) == 0 ? address : seen;
         rc = memory_read(reading->memory, address, slab, layout->slab_size);
         if (rc == 0) {
             rc = take_slab(reading, slab);
@@ -587,6 +591,7 @@ static int take_tasks(struct reading *reading)
     graph->public.tasks = graph->infos;
     graph->public.count = reading->count;
     coil__graph_point_to_frames(graph);
+    reading->links_left = LINKS_EACH * reading->count + LINKS_MORE;
     rc = sort_infos(reading);
     return rc < 0 ? rc : read_edges(reading);
 }

@@ -7,6 +7,7 @@
  * caller has: nothing is asked of the process.
  */
 #include "stacks.h"
+#include "strings.h"
 
 #include "base/memory.h"
 #include "sys/symbols.h"
@@ -386,6 +387,12 @@ static size_t find_lines(Dwfl_Module *module, uint64_t call, struct coil_frame *
     return count;
 }
 
+/* Names are the file's: somebody else may have put into them what is for terminals. */
+static const char *printable(const char *name)
+{
+    return !name || strings_are_clean(name) ? name : "(unprintable)";
+}
+
 static void find(struct stacks *stacks, uint64_t call, struct lines *lines)
 {
     Dwfl_Module *module = dwfl_addrmodule(stacks->dwfl, call);
@@ -407,7 +414,9 @@ static void find(struct stacks *stacks, uint64_t call, struct lines *lines)
         stacks->nameless = object;
     }
     for (size_t i = 0; i < lines->count; i++) {
-        lines->frames[i].object = object;
+        lines->frames[i].function = printable(lines->frames[i].function);
+        lines->frames[i].file = printable(lines->frames[i].file);
+        lines->frames[i].object = printable(object);
         lines->frames[i].offset = (size_t)(call - start);
     }
 }

@@ -125,6 +125,16 @@ void strings_clean(char *text)
     }
 }
 
+bool strings_are_clean(const char *text)
+{
+    size_t size = 1;
+
+    for (; *text && size > 0; text += size) {
+        size = character((const unsigned char *)text);
+    }
+    return *text == '\0' && size > 0;
+}
+
 /* Piece by piece, none of which reaches into another page: the text may end before that. */
 static char *read_text(const struct memory *memory, uint64_t address)
 {

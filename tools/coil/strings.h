@@ -22,5 +22,6 @@ const struct coil_site *strings_site(struct strings *strings, uint64_t address);
 /* Replaces, in place, what must neither reach a terminal nor stand in JSON: control characters and
  * what is no UTF-8. */
 void strings_clean(char *text);
+bool strings_are_clean(const char *text);
 
 #endif

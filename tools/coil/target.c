@@ -2,6 +2,7 @@
 #include "target.h"
 
 #include "layout.h"
+#include "strings.h"
 
 #include "base/memory.h"
 
@@ -114,6 +115,7 @@ static void take_line(struct target *target, const char *line)
 
     if (is_line(line, "Name:", &value)) {
         snprintf(target->name, sizeof target->name, "%.*s", (int)strcspn(value, "\n"), value);
+        strings_clean(target->name);
     } else if (is_line(line, "State:", &value)) {
         target->state = *value;
     } else if (is_line(line, "TracerPid:", &value)) {
