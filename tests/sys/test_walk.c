@@ -132,6 +132,10 @@ COIL_TEST(walk_finds_the_frame_pointer)
     if (!can_walk() || test_has_asan()) {
         test_skip("no walk on this machine");
     }
+#if defined(__clang__)
+    test_skip("its prologues do not say how large a frame is, and the context that is asked for, "
+              "with all registers, stands where the frame pointer is searched");
+#endif
     CHECK_INT(descend(0, walk_without_fp), ==, LEVELS);
 }
 
