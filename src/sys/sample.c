@@ -1,5 +1,8 @@
 /* sample.c - see sample.h.
  *
+ * The handler only copies the stack. It is walked by who has asked: to look for the rules of a
+ * frame may take a lock of libgcc's, which the thread that is asked may have.
+ *
  * A handler gets no argument, so the question is process-wide, and one at a time. It is never
  * freed: a handler that comes late finds that nothing is asked, or not of it.
  *
@@ -12,13 +15,13 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { IDLE, ASKED, TAKEN, ANSWERED };
 enum { PATIENCE_MS = 30, TURN_NS = 200000, MSEC_NS = 1000000 };
+enum { COPIED = 64 * 1024 };
 
 static struct {
     atomic_flag lock;
@@ -28,15 +31,16 @@ static struct {
     atomic_int state;
     atomic_int thread;
     struct coil__stack_view stacks[2]; /* as they are: no copies */
-    void *pcs[COIL__SAMPLE_MAX];
-    size_t count;
+    /* The answer. */
+    struct coil__place place;
+    struct coil__stack_view view; /* of the copy; empty: it is on neither stack */
+    char copy[COPIED] __attribute__((aligned(sizeof(uintptr_t))));
 } sampler = {.lock = ATOMIC_FLAG_INIT};
 
 static void on_sample(int signum, siginfo_t *info, void *context)
 {
     int saved_errno = errno;
     int asked = ASKED;
-    struct coil__place place;
 
     (void)signum;
     (void)info;
@@ -44,11 +48,17 @@ static void on_sample(int signum, siginfo_t *info, void *context)
         atomic_compare_exchange_strong(&sampler.state, &asked, TAKEN)) {
         const struct coil__stack_view *view = &sampler.stacks[0];
 
-        coil__place_of_signal(context, &place);
-        if (place.sp < view->low || place.sp >= view->high) {
+        uintptr_t sp;
+
+        coil__place_of_signal(context, &sampler.place);
+        sp = sampler.place.sp;
+        if (sp < view->low || sp >= view->high) {
             view = &sampler.stacks[1];
         }
-        sampler.count = coil__walk_all(&place, view, sampler.pcs, COIL__SAMPLE_MAX);
+        sampler.view = (struct coil__stack_view){.low = 0};
+        if (sp >= view->low && sp < view->high) {
+            coil__stack_copy(sp, view->high, sampler.copy, sizeof sampler.copy, &sampler.view);
+        }
         atomic_store(&sampler.state, ANSWERED);
     }
     errno = saved_errno;
@@ -173,8 +183,9 @@ size_t coil__sample_take(const struct coil__observed *thread, const struct coil_
     if (!is_ours() || syscall(SYS_tgkill, getpid(), thread->id, sampler.signum) < 0) {
         atomic_store(&sampler.state, IDLE);
     } else if (await_answer()) {
-        count = sampler.count;
-        memcpy(ret_pcs, sampler.pcs, count * sizeof *ret_pcs);
+        count = sampler.view.high == 0
+                    ? 0
+                    : coil__walk_all(&sampler.place, &sampler.view, ret_pcs, COIL__SAMPLE_MAX);
     }
     atomic_store(&sampler.state, IDLE);
     unlock();
