@@ -101,9 +101,7 @@ int coil_dir_close(struct coil_dir *dir)
     if (dir->buf_) {
         coil__os_close(dir->fd_);
         coil__free(dir->buf_);
-        if (coil__thread.loop) {
-            coil__note_closed(coil__thread.loop, COIL__OPENED_DIRECTORY, dir);
-        }
+        coil__note_closed_somewhere(COIL__OPENED_DIRECTORY, dir);
         *dir = (struct coil_dir){.buf_ = NULL};
     }
     return 0;

@@ -125,9 +125,7 @@ int coil_file_watch_close(struct coil_file_watch *watch)
     if (watch->buf_) {
         coil__os_close(watch->fd_);
         coil__free(watch->buf_);
-        if (coil__thread.loop) {
-            coil__note_closed(coil__thread.loop, COIL__OPENED_FILE_WATCH, watch);
-        }
+        coil__note_closed_somewhere(COIL__OPENED_FILE_WATCH, watch);
         *watch = (struct coil_file_watch){.buf_ = NULL};
     }
     return 0;

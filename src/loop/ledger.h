@@ -71,4 +71,12 @@ static inline void coil__note_closed(struct coil_loop *loop, enum coil__opened k
     }
 }
 
+/* Of what does not know its loop, and can be closed while that does not run. */
+static inline void coil__note_closed_somewhere(enum coil__opened kind, const void *object)
+{
+    for (struct coil_loop *loop = coil__thread.loops; loop; loop = loop->next_of_thread) {
+        coil__note_closed(loop, kind, object);
+    }
+}
+
 #endif

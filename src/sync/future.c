@@ -36,10 +36,8 @@ static void note_error(const struct coil_future *future)
 
 static void note_read(const struct coil_future *future)
 {
-    struct coil_loop *loop = coil__thread.loop;
-
-    if (loop && future->result_ < 0) {
-        coil__note_closed(loop, COIL__OPENED_ERROR, future);
+    if (future->result_ < 0) {
+        coil__note_closed_somewhere(COIL__OPENED_ERROR, future);
     }
 }
 

@@ -539,3 +539,40 @@ COIL_TEST(left_open_future_that_was_awaited)
     run_in_debug_mode(set_what_is_awaited, NULL);
     CHECK_INT(reports.count, ==, 0);
 }
+
+/* --- closed while the loop does not run --- */
+
+struct outliving {
+    struct coil_dir dir;
+    struct coil_future future;
+};
+
+static int open_what_outlives(void *arg)
+{
+    struct outliving *outliving = arg;
+
+    CHECK_OK(coil_future_set(&outliving->future, -EIO));
+    return coil_dir_open(&outliving->dir, "/");
+}
+
+COIL_TEST(left_open_between_run_and_free_is_closed)
+{
+    struct coil_loop_options options = {.debug = true};
+    struct outliving outliving;
+    struct coil_loop *loop = NULL;
+    int rc;
+
+    test_allow_leaks();
+    memset(&outliving, 0, sizeof outliving);
+    if (!test_made(coil_loop_new(&options, &loop) == 0 ? loop : NULL)) {
+        return;
+    }
+    reports.count = 0;
+    CHECK_OK(coil_loop_set_error_handler(loop, keep_report, NULL));
+    rc = coil_run_in(loop, NULL, open_what_outlives, &outliving);
+    CHECK(rc == 0 || test_is_torture());
+    CHECK_OK(rc == 0 ? coil_dir_close(&outliving.dir) : 0);
+    CHECK_INT(coil_future_result(&outliving.future), ==, -EIO);
+    CHECK_OK(coil_loop_free(loop));
+    CHECK_INT(reports.count, ==, 0);
+}
