@@ -55,13 +55,6 @@ static void on_stall(const struct coil_stall *stall, void *user)
     coil__mutex_unlock(&console->lock);
 }
 
-/* The watchdog is the console's own, and the program has not asked to be told. */
-static void ignore_stall(const struct coil_stall *stall, void *user)
-{
-    (void)stall;
-    (void)user;
-}
-
 /* --- in the watched loop's --- */
 
 int coil__console_watch(struct coil__console *console)
@@ -70,13 +63,11 @@ int coil__console_watch(struct coil__console *console)
     int64_t limit = console->options.stall_limit_ns;
 
     if (coil_loop_stall_limit(loop) == COIL_NEVER && limit != COIL_NEVER) {
-        int rc = coil_loop_set_stall_limit(loop, limit);
+        int rc = coil__watchdog_lend(loop, limit);
 
         if (rc < 0) {
             return rc;
         }
-        coil_loop_set_stall_handler(loop, ignore_stall, NULL);
-        console->has_started_watchdog = true;
     }
     console->stall_limit_ns = coil_loop_stall_limit(loop);
     coil__watchdog_listen(loop, on_stall, console);
@@ -86,9 +77,7 @@ int coil__console_watch(struct coil__console *console)
 void coil__console_unwatch(struct coil__console *console)
 {
     coil__watchdog_listen(console->watched, NULL, NULL);
-    if (console->has_started_watchdog) {
-        coil_loop_set_stall_limit(console->watched, COIL_NEVER);
-    }
+    coil__watchdog_take_back(console->watched);
 }
 
 /* --- in the console's --- */

@@ -29,5 +29,10 @@ void coil__stall_prepare(void);
 /* Has a listener told of stalls, whoever else is; NULL: none. There is one at most. On return the
  * former one does not run any more. (watchdog.c) */
 void coil__watchdog_listen(struct coil_loop *loop, coil_stall_handler listener, void *user);
+/* A watchdog for a listener, where there is none: it says nothing itself. It becomes the program's
+ * when that asks for one. Errors as coil_loop_set_stall_limit. */
+int coil__watchdog_lend(struct coil_loop *loop, int64_t limit_ns);
+/* Stops it, if it has not become the program's. */
+void coil__watchdog_take_back(struct coil_loop *loop);
 
 #endif

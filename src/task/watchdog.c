@@ -53,6 +53,7 @@ struct coil__watchdog {
     struct coil__observed observed;    /* the same for the kernel */
     struct coil__altstack altstack;    /* the same thread's */
     struct coil__os_thread own;
+    bool is_lent;          /* only somebody's who listens has asked for it; the loop's thread's */
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t cond;   /* signalled when is_ending is set */
     bool is_ending;
@@ -468,6 +469,10 @@ int coil_loop_set_stall_limit(struct coil_loop *loop, int64_t limit_ns)
         return start(loop, limit_ns);
     }
     coil__mutex_lock(&loop->watchdog->mutex);
+    if (loop->watchdog->is_lent) {
+        loop->watchdog->is_lent = false;
+        loop->watchdog->handler = NULL;
+    }
     loop->watchdog->limit = limit_ns;
     coil__cond_signal(&loop->watchdog->cond);
     coil__mutex_unlock(&loop->watchdog->mutex);
@@ -488,10 +493,36 @@ int coil_loop_set_stall_handler(struct coil_loop *loop, coil_stall_handler handl
         return rc < 0 ? rc : -COIL_EINVALIDSTATE;
     }
     coil__mutex_lock(&loop->watchdog->mutex);
+    loop->watchdog->is_lent = false;
     loop->watchdog->handler = handler;
     loop->watchdog->user = user;
     coil__mutex_unlock(&loop->watchdog->mutex);
     return 0;
+}
+
+/* The program has not asked to be told. */
+static void ignore_stall(const struct coil_stall *stall, void *user)
+{
+    (void)stall;
+    (void)user;
+}
+
+int coil__watchdog_lend(struct coil_loop *loop, int64_t limit_ns)
+{
+    int rc = coil_loop_set_stall_limit(loop, limit_ns);
+
+    if (rc == 0 && loop->watchdog) {
+        coil_loop_set_stall_handler(loop, ignore_stall, NULL);
+        loop->watchdog->is_lent = true;
+    }
+    return rc;
+}
+
+void coil__watchdog_take_back(struct coil_loop *loop)
+{
+    if (loop->watchdog && loop->watchdog->is_lent) {
+        coil__watchdog_stop(loop);
+    }
 }
 
 void coil__watchdog_listen(struct coil_loop *loop, coil_stall_handler listener, void *user)

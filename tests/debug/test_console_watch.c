@@ -123,6 +123,30 @@ TASK_TEST(console_shares_the_watchdog)
     return 0;
 }
 
+/* One that the program asks for while the console has its own is the program's from then on. */
+TASK_TEST(console_gives_its_watchdog_away)
+{
+    struct coil_loop *loop = coil_loop_current();
+
+    test_allow_leaks(); /* symbols */
+    CHECK_OK(coil_console_start(NULL));
+    CHECK_OK(coil_loop_set_stall_limit(loop, 30 * COIL_MSEC));
+    CHECK_OK(coil_loop_set_stall_handler(loop, hear_stall, NULL));
+    stall_until("\"task\":\"culprit\"");
+    CHECK_INT(stalls_heard, >, 0);
+    CHECK_OK(coil_console_stop());
+    CHECK_INT(coil_loop_stall_limit(loop), ==, 30 * COIL_MSEC);
+    CHECK_OK(coil_console_start(NULL));
+    CHECK_OK(coil_console_stop());
+    CHECK_INT(coil_loop_stall_limit(loop), ==, 30 * COIL_MSEC);
+    CHECK_OK(coil_loop_set_stall_limit(loop, COIL_NEVER));
+    CHECK_OK(coil_console_start(NULL));
+    CHECK_INT(coil_loop_stall_limit(loop), <, COIL_NEVER);
+    CHECK_OK(coil_console_stop());
+    CHECK_INT(coil_loop_stall_limit(loop), ==, COIL_NEVER);
+    return 0;
+}
+
 TASK_TEST(console_without_a_watchdog)
 {
     struct coil_console_options options = {.stall_limit_ns = COIL_NEVER};
