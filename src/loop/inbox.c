@@ -2,7 +2,9 @@
  *
  * A push wakes the backend only when the loop sleeps or is about to (is_asleep); the loop sets
  * the flag first and looks at the inbox after that, a push does it the other way round, so one of
- * the two always sees the other.
+ * the two always sees the other. It sets it by an exchange: a store would do on any processor, but
+ * qemu (7.2) lets an aarch64 program's store-release and the load-acquire behind it change places
+ * on x86-64, and then neither sees the other.
  */
 #include "loop/loop.h"
 

@@ -306,7 +306,7 @@ void coil__loop_leave(struct coil_loop *loop)
     loop->is_running = false;
     coil__thread.loop = NULL;
     /* Whoever embeds the loop may now sleep on its descriptor. */
-    atomic_store(&loop->is_asleep, true);
+    atomic_exchange(&loop->is_asleep, true);
     if (atomic_load(&loop->inbox)) {
         loop->backend->class->wake(loop->backend);
     }
@@ -429,7 +429,7 @@ static int wait_for_kernel(struct coil_loop *loop, int64_t max_wait_ns)
     int rc;
 
     if (limit > 0) {
-        atomic_store(&loop->is_asleep, true);
+        atomic_exchange(&loop->is_asleep, true);
         if (atomic_load(&loop->inbox) || atomic_load(&loop->is_interrupted)) {
             limit = 0;
         } else if (loop->before_wait) {

@@ -45,7 +45,7 @@ static void on_sigint(int number)
 /* No handler that runs now or later knows of the target any more. */
 static void take_back(void)
 {
-    atomic_store(&current, NULL);
+    atomic_exchange(&current, NULL); /* no store: see inbox.c */
     while (atomic_load(&running) > 0) {
         sched_yield();
     }

@@ -136,7 +136,7 @@ static void leave_list(struct coil__signal_target *target)
     while (atomic_load(place) != target) {
         place = &atomic_load(place)->next;
     }
-    atomic_store(place, atomic_load(&target->next));
+    atomic_exchange(place, atomic_load(&target->next)); /* no store: see inbox.c */
     while (atomic_load(&caught.running) > 0) {
         sched_yield();
     }
