@@ -42,6 +42,29 @@ void coil__text_put_number(struct coil__text *text, uint64_t number, unsigned ba
     coil__text_put(text, digits + at);
 }
 
+size_t coil__text_character(const char *string, uint32_t *ret_code)
+{
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000}; /* of each size */
+    const unsigned char *c = (const unsigned char *)string;
+    size_t size = c[0] < 0x80 ? 1 : c[0] < 0xE0 ? 2 : c[0] < 0xF0 ? 3 : 4;
+    uint32_t code = size == 1 ? c[0] : c[0] & (0x7FU >> size);
+
+    if (c[0] >= 0xF8 || (c[0] >= 0x80 && c[0] < 0xC0)) {
+        return 0;
+    }
+    for (size_t i = 1; i < size; i++) {
+        if ((c[i] & 0xC0) != 0x80) {
+            return 0;
+        }
+        code = code << 6 | (c[i] & 0x3F);
+    }
+    if (code < smallest[size] || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) {
+        return 0; /* another size would have done; or no character has the number */
+    }
+    *ret_code = code;
+    return size;
+}
+
 const char *coil__text_base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');

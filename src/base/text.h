@@ -19,6 +19,10 @@ void coil__text_add(struct coil__text *text, const char *format, ...)
 void coil__text_put(struct coil__text *text, const char *string);
 void coil__text_put_number(struct coil__text *text, uint64_t number, unsigned base);
 
+/* Bytes of the character that begins here; 0: it is not well-formed UTF-8 (RFC 3629), nor is a
+ * string's end a part of one. */
+size_t coil__text_character(const char *string, uint32_t *ret_code);
+
 /* The last part of a path: points into it. */
 const char *coil__text_base_name(const char *path);
 

@@ -2,6 +2,7 @@
 #include "debug/json.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -60,37 +61,6 @@ void coil__json_append(struct coil__json *json, const char *bytes, size_t size)
     }
 }
 
-/* Bytes of the well-formed character that begins here (RFC 3629), or 0. */
-static size_t character_size(const unsigned char *text)
-{
-    static const struct {
-        unsigned char first, last; /* of the first byte */
-        unsigned char second_first, second_last;
-        size_t size;
-    } forms[] = {
-        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        size_t size = forms[i].size;
-        size_t good = 1;
-
-        if (text[0] < forms[i].first || text[0] > forms[i].last) {
-            continue;
-        }
-        if (size > 1 && text[1] >= forms[i].second_first && text[1] <= forms[i].second_last) {
-            good++;
-        }
-        while (good > 1 && good < size && (text[good] & 0xc0) == 0x80) {
-            good++;
-        }
-        return good == size ? size : 0;
-    }
-    return 0;
-}
-
 static bool needs_escape(unsigned char byte)
 {
     return byte < 0x20 || byte == 0x7f || byte == '"' || byte == '\\' || byte == '<' ||
@@ -105,7 +75,8 @@ void coil__json_string(struct coil__json *json, const char *text)
     }
     coil__json_append(json, "\"", 1);
     while (*text) {
-        size_t size = character_size((const unsigned char *)text);
+        uint32_t code;
+        size_t size = coil__text_character(text, &code);
 
         if (size == 0) {
             coil__json_append(json, "\\ufffd", 6);

@@ -2,6 +2,7 @@
 #include "strings.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -90,32 +91,19 @@ static bool grow(struct strings *strings)
 
 /* --- texts --- */
 
-/* How long the character of UTF-8 is that begins here; 0: it is none, or a control character. */
-static size_t character(const unsigned char *c)
+/* How long the character is that begins here; 0: it is none, or a control character. */
+static size_t character(const char *text)
 {
-    static const uint32_t smallest[] = {0, 0x20, 0xA0, 0x800, 0x10000};
-    size_t size = c[0] < 0x80 ? 1 : (c[0] & 0xE0) == 0xC0 ? 2 : (c[0] & 0xF0) == 0xE0 ? 3 : 4;
-    uint32_t code = size == 1 ? c[0] : c[0] & (0x7Fu >> size);
+    uint32_t code;
+    size_t size = coil__text_character(text, &code);
 
-    if (c[0] == 0x7F || (size == 4 && (c[0] & 0xF8) != 0xF0)) {
-        return 0;
-    }
-    for (size_t i = 1; i < size; i++) {
-        if ((c[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-        code = code << 6 | (c[i] & 0x3F);
-    }
-    if (code < smallest[size] || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) {
-        return 0;
-    }
-    return size;
+    return size > 0 && (code < 0x20 || (code >= 0x7F && code < 0xA0)) ? 0 : size;
 }
 
 void strings_clean(char *text)
 {
     while (*text) {
-        size_t size = character((const unsigned char *)text);
+        size_t size = character(text);
 
         if (size == 0) {
             *text++ = '?';
@@ -130,7 +118,7 @@ bool strings_are_clean(const char *text)
     size_t size = 1;
 
     for (; *text && size > 0; text += size) {
-        size = character((const unsigned char *)text);
+        size = character(text);
     }
     return *text == '\0' && size > 0;
 }
