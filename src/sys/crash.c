@@ -3,8 +3,8 @@
 #include "sys/crash.h"
 
 #include "sys/retry.h"
+#include "sys/spin.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
@@ -78,18 +78,6 @@ static void on_crash(int signum, siginfo_t *info, void *context)
     atomic_store(&crashes.passing_on, 0);
 }
 
-static void lock(void)
-{
-    while (atomic_flag_test_and_set(&crashes.lock)) {
-        sched_yield();
-    }
-}
-
-static void unlock(void)
-{
-    atomic_flag_clear(&crashes.lock);
-}
-
 /* A handler that was put over ours stays. */
 static void put_back(int count)
 {
@@ -128,23 +116,23 @@ int coil__crash_catch(void (*explain)(const struct coil__crash *crash))
 {
     int rc = 0;
 
-    lock();
+    coil__spin_lock(&crashes.lock);
     crashes.explain = explain;
     if (crashes.users == 0) {
         rc = install();
     }
     crashes.users += rc == 0;
-    unlock();
+    coil__spin_unlock(&crashes.lock);
     return rc;
 }
 
 void coil__crash_release(void)
 {
-    lock();
+    coil__spin_lock(&crashes.lock);
     if (--crashes.users == 0) {
         put_back(SIGNALS);
     }
-    unlock();
+    coil__spin_unlock(&crashes.lock);
 }
 
 void coil__crash_forget(void)
@@ -153,7 +141,7 @@ void coil__crash_forget(void)
         put_back(SIGNALS);
     }
     crashes.users = 0;
-    unlock(); /* another thread may have had it */
+    coil__spin_unlock(&crashes.lock); /* another thread may have had it */
 }
 
 void coil__stderr_write(const char *text, size_t size)

@@ -11,8 +11,9 @@
  */
 #include "sys/sample.h"
 
+#include "sys/spin.h"
+
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
@@ -64,18 +65,6 @@ static void on_sample(int signum, siginfo_t *info, void *context)
     errno = saved_errno;
 }
 
-static void lock(void)
-{
-    while (atomic_flag_test_and_set(&sampler.lock)) {
-        sched_yield();
-    }
-}
-
-static void unlock(void)
-{
-    atomic_flag_clear(&sampler.lock);
-}
-
 static int install(void)
 {
     struct sigaction action = {.sa_sigaction = on_sample,
@@ -93,12 +82,19 @@ static int install(void)
     return -EAGAIN;
 }
 
-/* A handler that the program has put over ours stays. */
-static void take_out(void)
+/* The program may have taken the signal for itself since, or have set all of them to their default,
+ * by which it would end the process. */
+static bool is_ours(void)
 {
     struct sigaction now;
 
-    if (sigaction(sampler.signum, NULL, &now) == 0 && now.sa_sigaction == on_sample) {
+    return sigaction(sampler.signum, NULL, &now) == 0 && now.sa_sigaction == on_sample;
+}
+
+/* A handler that the program has put over ours stays. */
+static void take_out(void)
+{
+    if (is_ours()) {
         struct sigaction action = {.sa_handler = SIG_IGN};
 
         sigemptyset(&action.sa_mask);
@@ -114,22 +110,22 @@ int coil__sample_open(void)
 {
     int rc = 0;
 
-    lock();
+    coil__spin_lock(&sampler.lock);
     if (sampler.users == 0) {
         rc = install();
     }
     sampler.users += rc == 0;
-    unlock();
+    coil__spin_unlock(&sampler.lock);
     return rc;
 }
 
 void coil__sample_close(void)
 {
-    lock();
+    coil__spin_lock(&sampler.lock);
     if (--sampler.users == 0) {
         take_out();
     }
-    unlock();
+    coil__spin_unlock(&sampler.lock);
 }
 
 static void wait_a_turn(void)
@@ -159,21 +155,12 @@ static bool await_answer(void)
     return true;
 }
 
-/* The program may have taken the signal for itself since, or have set all of them to their default,
- * by which it would end the process. */
-static bool is_ours(void)
-{
-    struct sigaction now;
-
-    return sigaction(sampler.signum, NULL, &now) == 0 && now.sa_sigaction == on_sample;
-}
-
 size_t coil__sample_take(const struct coil__observed *thread, const struct coil__stack_view *stack,
                          void **ret_pcs)
 {
     size_t count = 0;
 
-    lock();
+    coil__spin_lock(&sampler.lock);
     sampler.stacks[0] = *stack;
     sampler.stacks[1] = (struct coil__stack_view){.low = thread->stack_low,
                                                   .high = thread->stack_high,
@@ -188,7 +175,7 @@ size_t coil__sample_take(const struct coil__observed *thread, const struct coil_
                     : coil__walk_all(&sampler.place, &sampler.view, ret_pcs, COIL__SAMPLE_MAX);
     }
     atomic_store(&sampler.state, IDLE);
-    unlock();
+    coil__spin_unlock(&sampler.lock);
     return count;
 }
 
@@ -204,5 +191,5 @@ void coil__sample_forget(void)
     }
     sampler.users = 0;
     atomic_store(&sampler.state, IDLE);
-    unlock(); /* another thread may have had it */
+    coil__spin_unlock(&sampler.lock); /* another thread may have had it */
 }

@@ -10,6 +10,8 @@
  */
 #include "sys/signals.h"
 
+#include "sys/spin.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <stddef.h>
@@ -37,18 +39,6 @@ static void on_signal(int signum)
     }
     atomic_fetch_sub(&caught.running, 1);
     errno = saved_errno;
-}
-
-static void lock(void)
-{
-    while (atomic_flag_test_and_set(&caught.lock)) {
-        sched_yield();
-    }
-}
-
-static void unlock(void)
-{
-    atomic_flag_clear(&caught.lock);
 }
 
 bool coil__signal_is_good(int signum)
@@ -147,7 +137,7 @@ int coil__signal_listen(struct coil__signal_target *target, uint64_t mask)
     uint64_t before = atomic_load(&target->mask);
     int rc;
 
-    lock();
+    coil__spin_lock(&caught.lock);
     if (before == 0 && mask != 0) {
         enter_list(target);
     }
@@ -162,7 +152,7 @@ int coil__signal_listen(struct coil__signal_target *target, uint64_t mask)
     if (mask == 0 && (before != 0 || rc < 0)) {
         leave_list(target);
     }
-    unlock();
+    coil__spin_unlock(&caught.lock);
     return rc;
 }
 
@@ -176,13 +166,13 @@ bool coil__signal_replace_saved(int signum, void (*from)(int number), void (*to)
     struct sigaction *saved = &caught.saved[signum - 1];
     bool is_caught;
 
-    lock();
+    coil__spin_lock(&caught.lock);
     is_caught = caught.listeners[signum - 1] > 0;
     if (is_caught && saved->sa_handler == from) {
         *saved = (struct sigaction){.sa_handler = to};
         sigemptyset(&saved->sa_mask);
     }
-    unlock();
+    coil__spin_unlock(&caught.lock);
     return is_caught;
 }
 
@@ -196,5 +186,5 @@ void coil__signals_forget(void)
     }
     atomic_store(&caught.targets, NULL);
     atomic_store(&caught.running, 0);
-    unlock(); /* another thread may have had it */
+    coil__spin_unlock(&caught.lock); /* another thread may have had it */
 }
