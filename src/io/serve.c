@@ -114,8 +114,7 @@ static void report_client(const struct coil_server *server, struct coil_task *ta
                             .task_name = coil_task_name(coil__task_handle(task))};
     struct coil_site site;
 
-    if (trace && coil__task_get_room(task) >= COIL__TRACE_ROOM && coil__trace_has_room() &&
-        coil__trace_site(trace, &site)) {
+    if (trace && coil__task_get_room(task) >= COIL__TRACE_ROOM && coil__trace_site(trace, &site)) {
         r.site = &site;
     }
     coil__loop_report(server->loop, &r);

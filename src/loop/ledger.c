@@ -220,12 +220,10 @@ static void tell(struct coil_loop *loop, const struct entry *entry)
     struct coil_site site;
 
     coil__text_add(&text, "%s", words[entry->kind].sentence);
-    if (coil__trace_has_room()) { /* a task may free another loop */
-        if (coil__trace_site(&entry->trace, &site)) {
-            report.site = &site;
-        }
-        coil__trace_tell(&text, &entry->trace);
+    if (coil__trace_site(&entry->trace, &site)) {
+        report.site = &site;
     }
+    coil__trace_tell(&text, &entry->trace);
     coil__loop_report(loop, &report);
 }
 

@@ -120,7 +120,7 @@ static void add_place(struct coil__text *text, const struct coil_loop *loop, con
     if (loop && coil__handle_open(handle, loop->mark, &object)) {
         trace = coil__ledger_find(loop->ledger, kind, object);
     }
-    if (trace && coil__trace_has_room() && coil__trace_site(trace, &site)) {
+    if (trace && coil__trace_site(trace, &site)) {
         coil__text_add(text, "\n  it was opened at %s:%d in %s", coil__text_base_name(site.file),
                        site.line, site.func);
     }

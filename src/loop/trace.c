@@ -119,9 +119,13 @@ static size_t skip(const struct coil__trace *trace)
 
 bool coil__trace_site(const struct coil__trace *trace, struct coil_site *ret_site)
 {
-    size_t first = skip(trace);
     struct call call;
+    size_t first;
 
+    if (!coil__trace_has_room()) {
+        return false;
+    }
+    first = skip(trace);
     if (first == trace->count) {
         return false;
     }
@@ -161,10 +165,14 @@ static size_t tell_call(struct coil__text *text, const struct call *call, bool i
 
 void coil__trace_tell(struct coil__text *text, const struct coil__trace *trace)
 {
-    size_t first = skip(trace);
-    size_t lines = 0;
     struct call call;
+    size_t lines = 0;
+    size_t first;
 
+    if (!coil__trace_has_room()) {
+        return;
+    }
+    first = skip(trace);
     for (size_t i = first; i < trace->count && lines < COIL__TRACE_TOLD; i++) {
         look_up(&call, trace->pcs[i]);
         if (i > first && (is_in_library(&call) || calls_back(&call))) {

@@ -25,7 +25,7 @@ struct coil__trace {
 /* Notes who calls now. Allocates nothing. */
 void coil__trace_take(struct coil__trace *trace) __attribute__((cold));
 
-/* Whether the calling task's stack has that. */
+/* Whether the calling task's stack has that. The two below do nothing without it. */
 bool coil__trace_has_room(void);
 
 /* The program's own call: false where lines are not known. The texts stay valid as long as the
