@@ -12,6 +12,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/queue.h"
+#include "sys/altstack.h"
 #include "sys/backend.h"
 #include "sys/context.h"
 #include "sys/counter.h"
@@ -162,6 +163,7 @@ struct coil__thread {
     unsigned first_mark;     /* of the first loop this thread has had (base/handle.h) */
     unsigned marks_used;     /* as many loops it has had */
     bool is_forked;          /* in a child process, until it runs a loop of its own */
+    struct coil__altstack altstack;
 };
 
 extern _Thread_local struct coil__thread coil__thread;

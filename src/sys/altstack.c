@@ -8,14 +8,13 @@
 
 enum { SIZE = 256 * 1024 };
 
-int coil__altstack_open(struct coil__altstack *ret_altstack)
+static int open_stack(struct coil__altstack *altstack)
 {
     stack_t stack = {.ss_size = SIZE};
     stack_t now;
 
-    ret_altstack->memory = NULL;
     if (sigaltstack(NULL, &now) < 0 || !(now.ss_flags & SS_DISABLE)) {
-        return 0;
+        return 0; /* somebody else's is there */
     }
     stack.ss_sp = mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
@@ -26,16 +25,26 @@ int coil__altstack_open(struct coil__altstack *ret_altstack)
         munmap(stack.ss_sp, SIZE);
         return -ENOMEM;
     }
-    ret_altstack->memory = stack.ss_sp;
+    altstack->memory = stack.ss_sp;
     return 0;
 }
 
-void coil__altstack_close(struct coil__altstack *altstack)
+int coil__altstack_hold(struct coil__altstack *altstack)
+{
+    int rc = altstack->users == 0 ? open_stack(altstack) : 0;
+
+    if (rc == 0) {
+        altstack->users++;
+    }
+    return rc;
+}
+
+void coil__altstack_release(struct coil__altstack *altstack)
 {
     stack_t none = {.ss_flags = SS_DISABLE};
     stack_t now;
 
-    if (!altstack->memory) {
+    if (altstack->users == 0 || --altstack->users > 0 || !altstack->memory) {
         return;
     }
     if (sigaltstack(NULL, &now) == 0 && now.ss_sp == altstack->memory) {

@@ -37,7 +37,8 @@ static int catch_overflows(const struct coil_loop *loop, const struct coil_run_o
     if (!loop->debug && !options->report_overflow) {
         return 0;
     }
-    rc = coil__altstack_open(&aids->altstack);
+    rc = coil__altstack_hold(&coil__thread.altstack);
+    aids->has_altstack = rc == 0;
     if (rc == 0) {
         rc = coil__overflow_catch();
         aids->has_overflow = rc == 0;
@@ -73,6 +74,8 @@ void coil__aids_close(struct coil_loop *loop, struct coil__aids *aids)
     if (aids->has_overflow && !loop->is_forked) {
         coil__crash_release();
     }
-    coil__altstack_close(&aids->altstack);
+    if (aids->has_altstack) {
+        coil__altstack_release(&coil__thread.altstack);
+    }
     coil__quit_close(aids->quit);
 }

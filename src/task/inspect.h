@@ -3,7 +3,6 @@
 #define COIL__TASK_INSPECT_H
 
 #include "base/text.h"
-#include "sys/altstack.h"
 #include "task/task.h"
 
 #include <coil/inspect.h>
@@ -73,7 +72,7 @@ int coil__overflow_catch(void);
 /* What a run has of all these; aids.c. */
 struct coil__aids {
     struct coil__quit *quit;
-    struct coil__altstack altstack;
+    bool has_altstack;
     bool has_overflow;
     bool has_watchdog;
 };

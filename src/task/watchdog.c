@@ -15,7 +15,6 @@
 #include "task/stall.h"
 
 #include "base/memory.h"
-#include "sys/altstack.h"
 #include "sys/clock.h"
 #include "sys/crash.h"
 #include "sys/observe.h"
@@ -51,7 +50,6 @@ struct coil__watchdog {
     struct coil_loop *loop;
     const struct coil__thread *thread; /* the loop's */
     struct coil__observed observed;    /* the same for the kernel */
-    struct coil__altstack altstack;    /* the same thread's */
     struct coil__os_thread own;
     bool is_lent;          /* only somebody's who listens has asked for it; the loop's thread's */
     pthread_mutex_t mutex; /* guards what follows */
@@ -387,7 +385,7 @@ static void forget(struct coil__closer *closer)
 {
     struct coil__watchdog *dog = COIL__CONTAINER(closer, struct coil__watchdog, closer);
 
-    coil__altstack_close(&dog->altstack);
+    coil__altstack_release(&coil__thread.altstack);
     dog->loop->watchdog = NULL;
     coil__free(dog);
 }
@@ -440,12 +438,14 @@ static int start(struct coil_loop *loop, int64_t limit_ns)
     dog->limit = limit_ns;
     dog->slept_at = -1;
     coil__observe_self(&dog->observed);
-    rc = coil__altstack_open(&dog->altstack);
+    rc = coil__altstack_hold(&coil__thread.altstack);
     if (rc == 0) {
         rc = start_thread(dog);
+        if (rc < 0) {
+            coil__altstack_release(&coil__thread.altstack);
+        }
     }
     if (rc < 0) {
-        coil__altstack_close(&dog->altstack);
         coil__free(dog);
         return rc;
     }

@@ -126,6 +126,39 @@ COIL_TEST(overflow_into_a_guard_of_the_older_kind)
     CHECK_CONTAINS(child.output, "coil: stack overflow in task digger (2)");
 }
 
+static int start_overflow_alone(void *arg)
+{
+    CHECK_OK(coil_loop_set_stall_limit(arg, COIL_NEVER));
+    return start_overflow(NULL);
+}
+
+static int run_beside_a_watched_loop(__attribute__((unused)) void *arg)
+{
+    struct plan plan = {.options.report_overflow = true};
+    struct rlimit none = {0};
+    struct coil_loop *other;
+
+    plan.options.loop.no_guard_regions = test_is_emulated();
+    setrlimit(RLIMIT_CORE, &none);
+    CHECK_OK(coil_loop_new(NULL, &other));
+    CHECK_OK(coil_loop_set_stall_limit(other, COIL_SEC));
+    return coil_run_with(&plan.options, start_overflow_alone, other) < 0;
+}
+
+/* The watchdog has had the signal stack first. */
+COIL_TEST(overflow_after_a_watchdog_has_ended)
+{
+    struct test_child child;
+
+    if (test_has_valgrind()) {
+        test_skip("valgrind has its own ideas of a stack");
+    }
+    test_allow_leaks();
+    test_run_child(run_beside_a_watched_loop, NULL, &child);
+    check_crash(&child);
+    CHECK_CONTAINS(child.output, "coil: stack overflow in task digger (2)");
+}
+
 COIL_TEST(overflow_in_debug_mode)
 {
     struct plan plan = {.fn = start_overflow, .options.loop.debug = true};
