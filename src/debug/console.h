@@ -78,7 +78,6 @@ struct coil__console {
     struct coil__os_thread thread;
     struct coil_handle stop_handle; /* the way into the console's loop */
     struct coil_handle answer_handle;
-    bool has_started_times; /* of the loop's metrics */
     /* Does not change: */
     struct coil_console_options options; /* with its defaults filled in */
     int64_t stall_limit_ns;              /* of the watchdog, as it was at the start */

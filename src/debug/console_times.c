@@ -1,6 +1,7 @@
 /* console_times.c - the watched loop's metrics, and how long it took to answer the console. */
 #include "debug/console.h"
 
+#include "loop/meter.h"
 #include "sys/memory_file.h"
 
 static void add_histogram(struct coil__json *json, const char *name,
@@ -98,20 +99,10 @@ ssize_t coil__console_metrics(const struct coil__console *console, char *buf, si
 
 int coil__console_start_times(struct coil__console *console)
 {
-    struct coil_metrics metrics;
-    int rc = coil_loop_get_metrics(console->watched, &metrics);
-
-    if (rc < 0 || metrics.is_timed || console->options.no_times) {
-        return rc;
-    }
-    rc = coil_loop_set_metrics(console->watched, true);
-    console->has_started_times = rc == 0;
-    return rc;
+    return console->options.no_times ? 0 : coil__meter_lend(console->watched);
 }
 
 void coil__console_stop_times(struct coil__console *console)
 {
-    if (console->has_started_times) {
-        coil_loop_set_metrics(console->watched, false);
-    }
+    coil__meter_take_back(console->watched);
 }

@@ -132,6 +132,9 @@ int coil__meter_switch(struct coil_loop *loop, bool is_on)
         }
         __atomic_store_n(&loop->meter, meter, __ATOMIC_RELEASE);
     }
+    if (loop->meter) {
+        loop->meter->is_lent = false;
+    }
     if (is_on == loop->is_metered) {
         return 0;
     }
@@ -145,4 +148,25 @@ int coil__meter_switch(struct coil_loop *loop, bool is_on)
         loop->meter_switched(loop);
     }
     return 0;
+}
+
+int coil__meter_lend(struct coil_loop *loop)
+{
+    int rc;
+
+    if (loop->is_metered) {
+        return 0;
+    }
+    rc = coil__meter_switch(loop, true);
+    if (rc == 0) {
+        loop->meter->is_lent = true;
+    }
+    return rc;
+}
+
+void coil__meter_take_back(struct coil_loop *loop)
+{
+    if (loop->is_metered && loop->meter->is_lent) {
+        coil__meter_switch(loop, false);
+    }
 }

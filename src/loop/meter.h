@@ -19,6 +19,7 @@ struct coil__histogram {
 /* Made when it is first asked for, and kept as long as the loop. */
 struct coil__meter {
     struct coil__counter is_on;      /* the same as loop->is_metered, for other threads */
+    bool is_lent;                    /* only somebody of the library's has asked for it */
     struct coil__counter step_since; /* when the step that runs began; 0: none does */
     struct coil__histogram step_time;
     struct coil__histogram ready_wait;
@@ -32,6 +33,11 @@ struct coil__meter {
 
 /* Turns it on or off. 0, -ENOMEM. */
 int coil__meter_switch(struct coil_loop *loop, bool is_on);
+/* Turns it on, unless it is; it becomes the program's when that turns it on as well. Errors as
+ * above. */
+int coil__meter_lend(struct coil_loop *loop);
+/* Turns it off, if it is on by `lend` and has not become the program's. */
+void coil__meter_take_back(struct coil_loop *loop);
 /* While it is on: the loop is about to sleep. */
 void coil__meter_sleeps(struct coil_loop *loop);
 /* While it is on: a timer is served that was due at `when`. */

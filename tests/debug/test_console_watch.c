@@ -45,6 +45,25 @@ TASK_TEST(console_leaves_times_as_they_are)
     return 0;
 }
 
+TASK_TEST(console_gives_its_times_away)
+{
+    struct coil_metrics metrics;
+
+    test_allow_leaks(); /* symbols */
+    CHECK_OK(start_console(NULL, none));
+    CHECK_OK(coil_loop_set_metrics(NULL, true)); /* from now on the program's */
+    CHECK_OK(coil_console_stop());
+    CHECK_OK(coil_loop_get_metrics(NULL, &metrics));
+    CHECK(metrics.is_timed);
+    CHECK_OK(coil_loop_set_metrics(NULL, false));
+    CHECK_OK(start_console(NULL, none));
+    CHECK_OK(coil_loop_set_metrics(NULL, false));
+    CHECK_OK(coil_console_stop());
+    CHECK_OK(coil_loop_get_metrics(NULL, &metrics));
+    CHECK(!metrics.is_timed);
+    return 0;
+}
+
 /* --- stalls --- */
 
 static int hold_up(void *arg)
