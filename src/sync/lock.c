@@ -65,11 +65,16 @@ void coil__lock_retake(struct coil_lock *lock, struct coil_task *self)
     }
 }
 
-/* The lock is not free, or not known to be this loop's. */
-static __attribute__((noinline)) int acquire_slowly(struct coil_lock *lock, struct coil_task *self)
+/* The lock is not free, or not known to be this loop's; or it is no time for it. */
+static __attribute__((noinline)) int acquire_slowly(struct coil_lock *lock)
 {
-    int rc = coil__waitlist_check(lock->loop_, "a lock");
+    struct coil_task *self;
+    int rc = coil__begin(&self);
 
+    if (rc < 0) {
+        return rc;
+    }
+    rc = lock ? coil__waitlist_check(lock->loop_, "a lock") : coil__misuse_null("a lock");
     if (rc < 0) {
         return rc;
     }
@@ -86,23 +91,23 @@ static __attribute__((noinline)) int acquire_slowly(struct coil_lock *lock, stru
     return coil__waitlist_wait(self, &lock->waiters_, lock_wait);
 }
 
+static __attribute__((noinline)) int let_others_run(struct coil_task *self)
+{
+    coil__reschedule(self);
+    return 0;
+}
+
+/* Whatever is rare is a call at the very end: so a lock that is free needs no stack frame. */
 int coil_lock_acquire(struct coil_lock *lock)
 {
-    struct coil_task *self;
-    int rc = coil__begin(&self);
+    struct coil_task *self = coil__thread.task;
 
-    if (COIL__UNLIKELY(rc < 0)) {
-        return rc;
-    }
-    if (COIL__UNLIKELY(!lock)) {
-        return coil__misuse_null("a lock");
-    }
-    if (COIL__UNLIKELY(lock->is_locked_ || lock->loop_ != self->loop)) {
-        return acquire_slowly(lock, self);
+    if (COIL__UNLIKELY(!self || self->cancel || !lock || lock->is_locked_ ||
+                       lock->loop_ != self->loop)) {
+        return acquire_slowly(lock);
     }
     take(lock, self);
-    coil__spend(self);
-    return 0;
+    return COIL__UNLIKELY(--self->loop->budget == 0) ? let_others_run(self) : 0;
 }
 
 int coil_lock_try_acquire(struct coil_lock *lock)
