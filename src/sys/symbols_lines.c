@@ -6,6 +6,8 @@
  */
 #include "sys/symbols.h"
 
+#include "sys/fiber.h"
+
 #include <backtrace.h>
 #include <stdatomic.h>
 
@@ -61,16 +63,46 @@ static void note_symbol(void *user, uintptr_t pc, const char *name, uintptr_t va
     }
 }
 
+/* TSan sees what libbacktrace reads and writes by memcpy and the like, but not the atomics that put
+ * it in order: those are not built with TSan. */
+#if defined(COIL__TSAN)
+void AnnotateIgnoreReadsBegin(const char *file, int line);
+void AnnotateIgnoreReadsEnd(const char *file, int line);
+void AnnotateIgnoreWritesBegin(const char *file, int line);
+void AnnotateIgnoreWritesEnd(const char *file, int line);
+
+static void look_away(void)
+{
+    AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+    AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+}
+
+static void look_again(void)
+{
+    AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
+    AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+}
+#else
+static void look_away(void)
+{
+}
+static void look_again(void)
+{
+}
+#endif
+
 size_t coil__symbols_find_lines(uintptr_t pc, struct coil_frame *ret_frames, size_t max)
 {
     struct finding finding = {.frames = ret_frames, .max = max};
     struct backtrace_state *state = get_tables();
 
     if (state) {
+        look_away();
         backtrace_pcinfo(state, pc, note_line, ignore, &finding);
         if (finding.count == 0) {
             backtrace_syminfo(state, pc, note_symbol, ignore, &finding);
         }
+        look_again();
     }
     return finding.count;
 }
