@@ -166,6 +166,8 @@ struct coil__file_text {
 
 extern const struct coil__file_text coil__console_html;
 extern const struct coil__file_text coil__console_css;
+extern const struct coil__file_text coil__page_js;
+extern const struct coil__file_text coil__tasks_js;
 extern const struct coil__file_text coil__console_js;
 
 #endif

@@ -179,6 +179,32 @@ static void send_home(struct coil__console *console, struct coil_stream *stream,
     send_text(console, stream, request, 303, "", extra);
 }
 
+/* A part of the page. False: it is none. */
+static bool send_part(struct coil__console *console, struct coil_stream *stream,
+                      const struct coil__request *request)
+{
+    static const char html[] = "text/html; charset=utf-8";
+    static const char css[] = "text/css; charset=utf-8";
+    static const char script[] = "text/javascript; charset=utf-8";
+    static const struct {
+        const char *path;
+        const struct coil__file_text *text;
+        const char *type;
+    } parts[] = {
+        {"/", &coil__console_html, html},           {"/console.css", &coil__console_css, css},
+        {"/page.js", &coil__page_js, script},       {"/tasks.js", &coil__tasks_js, script},
+        {"/console.js", &coil__console_js, script},
+    };
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (strcmp(request->path, parts[i].path) == 0) {
+            send_file(console, stream, request, parts[i].text, parts[i].type);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void answer(struct coil__console *console, struct coil_stream *stream,
                    const struct coil__request *request, bool is_by_query)
 {
@@ -186,12 +212,8 @@ static void answer(struct coil__console *console, struct coil_stream *stream,
 
     if (strcmp(path, "/") == 0 && is_by_query) {
         send_home(console, stream, request);
-    } else if (strcmp(path, "/") == 0) {
-        send_file(console, stream, request, &coil__console_html, "text/html; charset=utf-8");
-    } else if (strcmp(path, "/console.css") == 0) {
-        send_file(console, stream, request, &coil__console_css, "text/css; charset=utf-8");
-    } else if (strcmp(path, "/console.js") == 0) {
-        send_file(console, stream, request, &coil__console_js, "text/javascript; charset=utf-8");
+    } else if (send_part(console, stream, request)) {
+        return;
     } else if (strcmp(path, "/state.json") == 0) {
         send_state(console, stream, request);
     } else if (strcmp(path, "/metrics") == 0) {

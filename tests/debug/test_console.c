@@ -107,6 +107,8 @@ TASK_TEST(console_page)
     CHECK_CONTAINS(get("/console.css"), "prefers-color-scheme: dark");
     CHECK_CONTAINS(answer, "Content-Type: text/css");
     CHECK_CONTAINS(get("/console.js"), "'use strict'");
+    CHECK_CONTAINS(get("/page.js"), "'use strict'");
+    CHECK_CONTAINS(get("/tasks.js"), "'use strict'");
     CHECK_CONTAINS(answer, "Content-Type: text/javascript");
     CHECK_OK(coil_console_stop());
     return 0;
