@@ -438,6 +438,12 @@ POOL_TEST_WITH(process_pool_more_jobs_than_workers, 3)
 
 /* --- workers that die --- */
 
+/* Valgrind takes the memory of a job for lost that ends its process, and makes that an error. */
+static bool has_own_status(int death)
+{
+    return death == BY_EXIT && test_has_valgrind();
+}
+
 POOL_TEST_WITH(process_pool_worker_that_dies_is_replaced, 1)
 {
     static const int statuses[DEATHS] = {
@@ -454,7 +460,7 @@ POOL_TEST_WITH(process_pool_worker_that_dies_is_replaced, 1)
 
         before = before < 0 ? count_fds() : before;
         CHECK_ERR(coil_to_process(die, &death, sizeof death, NULL, 0, &status), -COIL_EWORKERDIED);
-        if (death != BY_CLOSING) {
+        if (death != BY_CLOSING && !has_own_status(death)) {
             CHECK_INT(status, ==, statuses[death]);
         }
         CHECK_INT(status, >=, 0);
@@ -545,7 +551,9 @@ static int hear_death(void *arg)
     CHECK_INT(heard->count, ==, 1);
     CHECK_STR(heard->message, "a worker process was killed by signal 11");
     CHECK_ERR(coil_to_process(die, &death, sizeof death, NULL, 0, NULL), -COIL_EWORKERDIED);
-    CHECK_STR(heard->message, "a worker process has ended by itself, with status 7");
+    if (!has_own_status(death)) {
+        CHECK_STR(heard->message, "a worker process has ended by itself, with status 7");
+    }
     CHECK_ERR(heard->error, -COIL_EWORKERDIED);
     return 0;
 }
