@@ -1,196 +1,210 @@
 /* json.c - the tasks for programs. One object on one line:
  *
- *     {"pid": 1, "program": "shop", "loops": [{"backend": "epoll", "changing": 0, "tasks": [...],
- *      "cycle": [ids]}]}
+ *     {"pid":1,"program":"shop","loops":[{"backend":"epoll","changing":0,"tasks":[...],
+ *      "cycle":[ids]}]}
  *
- * What is not known is null; times are in seconds. Texts are UTF-8 already (strings_clean).
+ * What is not known is null; times are in seconds. It is handed on task by task: there may be very
+ * many.
  */
 #include "show.h"
 
 #include "base/memory.h"
+#include "debug/json.h"
 #include "task/frames.h"
 
 #include <errno.h>
 
-static void print_text(FILE *out, const char *text)
+static void add_null(struct coil__json *json, const char *key)
 {
-    if (!text) {
-        fputs("null", out);
-        return;
-    }
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\') {
-            fputc('\\', out);
-        }
-        fputc((unsigned char)*text < 0x20 ? '?' : *text, out);
-    }
-    fputc('"', out);
+    coil__json_text(json, key, NULL);
 }
 
-static void print_seconds(FILE *out, int64_t span_ns)
+static void begin(struct coil__json *json, const char *key, char bracket)
 {
-    fprintf(out, "%lld.%09lld", (long long)(span_ns / COIL_SEC), (long long)(span_ns % COIL_SEC));
+    coil__json_key(json, key);
+    coil__json_append(json, &bracket, 1);
 }
 
-static void print_site(FILE *out, const struct coil_site *site)
+static void end(struct coil__json *json, char bracket)
+{
+    coil__json_append(json, &bracket, 1);
+}
+
+static void add_seconds(struct coil__json *json, const char *key, int64_t span_ns)
+{
+    coil__json_key(json, key);
+    coil__json_add(json, "%lld.%09lld", (long long)(span_ns / COIL_SEC),
+                   (long long)(span_ns % COIL_SEC));
+}
+
+static void add_site(struct coil__json *json, const char *key, const struct coil_site *site)
 {
     if (!site) {
-        fputs("null", out);
+        add_null(json, key);
         return;
     }
-    fputs("{\"function\": ", out);
-    print_text(out, site->func);
-    fputs(", \"file\": ", out);
-    print_text(out, site->file);
-    fprintf(out, ", \"line\": %d}", site->line);
+    begin(json, key, '{');
+    coil__json_text(json, "function", site->func);
+    coil__json_text(json, "file", site->file);
+    coil__json_number(json, "line", site->line);
+    end(json, '}');
 }
 
-static void print_wait(FILE *out, const struct coil_task_info *info)
+static void add_wait(struct coil__json *json, const struct coil_task_info *info)
 {
-    fputs(", \"waits_for\": ", out);
-    print_text(out, info->what);
-    fputs(", \"waited\": ", out);
+    coil__json_text(json, "waits_for", info->what);
     if (info->waited_ns >= 0) {
-        print_seconds(out, info->waited_ns);
+        add_seconds(json, "waited", info->waited_ns);
     } else {
-        fputs("null", out);
+        add_null(json, "waited");
     }
-    fputs(", \"left\": ", out);
     if (info->until != COIL_NEVER) {
         int64_t left = info->until - coil_now();
 
-        print_seconds(out, left > 0 ? left : 0);
+        add_seconds(json, "left", left > 0 ? left : 0);
     } else {
-        fputs("null", out);
+        add_null(json, "left");
     }
-    fputs(", \"descriptor\": ", out);
     if (info->fd >= 0) {
-        fprintf(out, "%d", info->fd);
+        coil__json_number(json, "descriptor", info->fd);
     } else {
-        fputs("null", out);
+        add_null(json, "descriptor");
     }
-    fputs(", \"lock_holder\": ", out);
     if (info->holder) {
-        fprintf(out, "%llu", (unsigned long long)info->holder->id);
+        coil__json_number(json, "lock_holder", (int64_t)info->holder->id);
     } else {
-        fputs("null", out);
+        add_null(json, "lock_holder");
     }
-    fprintf(out, ", \"lock_is_lost\": %s", info->has_lost_lock ? "true" : "false");
+    coil__json_bool(json, "lock_is_lost", info->has_lost_lock);
 }
 
-static void print_cancel(FILE *out, const struct coil_task_info *info)
+static void add_cancel(struct coil__json *json, const struct coil_task_info *info)
 {
     if (info->cancel_error == 0) {
-        fputs(", \"cancel\": null", out);
+        add_null(json, "cancel");
         return;
     }
-    fputs(", \"cancel\": {\"error\": ", out);
-    print_text(out, coil_errname(info->cancel_error));
-    fprintf(out,
-            ", \"is_shielded\": %s, \"reason\": ", info->is_cancel_shielded ? "true" : "false");
-    print_text(out, info->cancel_reason);
-    fputs(", \"at\": ", out);
-    print_site(out, info->cancel_site);
-    fputc('}', out);
+    begin(json, "cancel", '{');
+    coil__json_text(json, "error", coil_errname(info->cancel_error));
+    coil__json_bool(json, "is_shielded", info->is_cancel_shielded);
+    coil__json_text(json, "reason", info->cancel_reason);
+    add_site(json, "at", info->cancel_site);
+    end(json, '}');
 }
 
-static void print_ids(FILE *out, const char *key, const struct coil_task_info *const *infos,
-                      size_t count)
+static void add_ids(struct coil__json *json, const char *key,
+                    const struct coil_task_info *const *infos, size_t count)
 {
-    fprintf(out, ", \"%s\": [", key);
+    begin(json, key, '[');
     for (size_t i = 0; i < count; i++) {
-        fprintf(out, "%s%llu", i > 0 ? ", " : "", (unsigned long long)infos[i]->id);
+        coil__json_next(json);
+        coil__json_add(json, "%llu", (unsigned long long)infos[i]->id);
     }
-    fputc(']', out);
+    end(json, ']');
 }
 
-static void print_frame(FILE *out, const struct coil_frame *frame)
+static void add_frame(struct coil__json *json, const struct coil_frame *frame)
 {
-    fputs("{\"function\": ", out);
-    print_text(out, frame->function);
-    fputs(", \"file\": ", out);
-    print_text(out, frame->file);
-    fputs(", \"line\": ", out);
+    coil__json_next(json);
+    coil__json_add(json, "{");
+    coil__json_text(json, "function", frame->function);
+    coil__json_text(json, "file", frame->file);
     if (frame->line > 0) {
-        fprintf(out, "%d", frame->line);
+        coil__json_number(json, "line", frame->line);
     } else {
-        fputs("null", out);
+        add_null(json, "line");
     }
-    fputs(", \"object\": ", out);
-    print_text(out, frame->object);
-    fprintf(out, ", \"offset\": %zu}", frame->offset);
+    coil__json_text(json, "object", frame->object);
+    coil__json_number(json, "offset", (int64_t)frame->offset);
+    end(json, '}');
 }
 
 /* All frames, those inside of the library too. */
-static void print_stack(FILE *out, struct coil__line_cache *cache,
-                        const struct coil_task_info *info)
+static void add_stack(struct coil__json *json, struct coil__line_cache *cache,
+                      const struct coil_task_info *info)
 {
-    bool is_first = true;
-
-    fputs(", \"stack\": [", out);
+    begin(json, "stack", '[');
     for (size_t i = 0; i < info->frame_count; i++) {
         const struct coil__lines *lines = coil__lines_get(cache, info->frames[i]);
 
         for (size_t k = 0; k < lines->count; k++) {
-            fputs(is_first ? "" : ", ", out);
-            print_frame(out, &lines->frames[k]);
-            is_first = false;
+            add_frame(json, &lines->frames[k]);
         }
     }
-    fputs("], \"function\": ", out);
-    print_text(out, coil__lines_get(cache, (const char *)info->fn + 1)->frames[0].function);
+    end(json, ']');
+    coil__json_text(json, "function",
+                    coil__lines_get(cache, (const char *)info->fn + 1)->frames[0].function);
 }
 
-static void print_task(FILE *out, struct coil__line_cache *cache, const struct coil_task_info *info)
+static void add_task(struct coil__json *json, struct coil__line_cache *cache,
+                     const struct coil_task_info *info)
 {
     static const char *const states[] = {"new", "ready", "running", "waiting"};
 
-    fprintf(out, "{\"id\": %llu, \"name\": ", (unsigned long long)info->id);
-    print_text(out, info->name);
-    fprintf(out, ", \"state\": \"%s\"", states[info->state]);
-    print_wait(out, info);
-    print_ids(out, "awaited_by", info->awaiters, info->awaiter_count);
-    print_ids(out, "awaits", info->awaited, info->awaited_count);
-    fputs(", \"created\": ", out);
-    print_site(out, info->site);
-    print_cancel(out, info);
-    print_stack(out, cache, info);
-    fputc('}', out);
+    coil__json_add(json, "{");
+    coil__json_number(json, "id", (int64_t)info->id);
+    coil__json_text(json, "name", info->name);
+    coil__json_text(json, "state", states[info->state]);
+    add_wait(json, info);
+    add_ids(json, "awaited_by", info->awaiters, info->awaiter_count);
+    add_ids(json, "awaits", info->awaited, info->awaited_count);
+    add_site(json, "created", info->site);
+    add_cancel(json, info);
+    add_stack(json, cache, info);
+    end(json, '}');
 }
 
-static void print_loop(FILE *out, struct coil__line_cache *cache, const struct snapshot_loop *loop)
+/* Hands on what there is. */
+static void flush(struct coil__json *json, FILE *out)
+{
+    if (json->length > 0) {
+        fwrite(json->text, 1, json->length, out);
+        json->length = 0;
+    }
+}
+
+static void print_loop(FILE *out, struct coil__json *json, struct coil__line_cache *cache,
+                       const struct snapshot_loop *loop)
 {
     const struct coil_task_graph *graph = &loop->graph->public;
 
-    fputs("{\"backend\": ", out);
-    print_text(out, loop->backend);
-    fprintf(out, ", \"changing\": %zu, \"tasks\": [", loop->changing);
+    coil__json_add(json, "{");
+    coil__json_text(json, "backend", loop->backend);
+    coil__json_number(json, "changing", (int64_t)loop->changing);
+    begin(json, "tasks", '[');
     for (size_t i = 0; i < graph->count; i++) {
-        fputs(i > 0 ? ", " : "", out);
-        print_task(out, cache, &graph->tasks[i]);
+        coil__json_next(json);
+        flush(json, out);
+        add_task(json, cache, &graph->tasks[i]);
     }
-    fputc(']', out);
-    print_ids(out, "cycle", graph->cycle, graph->cycle_count);
-    fputc('}', out);
+    end(json, ']');
+    add_ids(json, "cycle", graph->cycle, graph->cycle_count);
+    end(json, '}');
 }
 
 int show_json(FILE *out, const struct view *view)
 {
+    struct coil__json json = {.text = NULL};
     struct coil__line_cache *cache;
     int rc = coil__line_cache_new(&cache);
 
     if (rc < 0) {
         return rc;
     }
-    fprintf(out, "{\"pid\": %d, \"program\": ", view->target->pid);
-    print_text(out, view->target->name);
-    fputs(", \"loops\": [", out);
+    coil__json_add(&json, "{");
+    coil__json_number(&json, "pid", view->target->pid);
+    coil__json_text(&json, "program", view->target->name);
+    begin(&json, "loops", '[');
     for (size_t i = 0; i < view_count(view); i++) {
-        fputs(i > 0 ? ", " : "", out);
-        print_loop(out, cache, view_get(view, i));
+        coil__json_next(&json);
+        print_loop(out, &json, cache, view_get(view, i));
     }
-    fputs("]}\n", out);
+    coil__json_add(&json, "]}\n");
+    rc = json.has_failed ? -ENOMEM : 0;
+    if (rc == 0) {
+        flush(&json, out);
+    }
+    coil__json_deinit(&json);
     coil__free(cache);
-    return 0;
+    return rc;
 }
