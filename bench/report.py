@@ -223,16 +223,9 @@ def first_line(argv, directory=None):
     return run.stdout.splitlines()[0] if run.returncode == 0 and run.stdout else ""
 
 
-def results_page(page, machine, options, root):
+def conditions(machine, options, root):
     commit = first_line(["git", "describe", "--always", "--dirty"], root) or "unknown"
-    out = [
-        "# Results of `make bench`",
-        "",
-        "Written by `bench/run.py --write`; do not edit. Medians of "
-        f"{options.runs} interleaved runs; in brackets the ratio to the limit (median of the "
-        "ratios within each round). `bare`, `epoll` and `uring` are hand-written limits; "
-        "`epoll-hot` reads all connections into one buffer and is not the limit of any bar.",
-        "",
+    return [
         f"- date: {machine.date}; coil at {commit}",
         f"- machine: {machine.cpu}, {machine.cores} cores, Linux {machine.kernel}; load average "
         f"{machine.load:.2f} at the start, {machine.steal:.1f} % of CPU time stolen by the "
@@ -242,6 +235,30 @@ def results_page(page, machine, options, root):
         f"{options.warmup:g} s of warm-up; server and load client on a CPU each; `us CPU` is the "
         "server's CPU time per request",
     ]
+
+
+def more_results(page, machine, options, root):
+    """A part that was measured once more, to stand behind the page."""
+    page.chosen = [program for program in page.chosen
+                   if any(page.has(work, program.name) for work in page.works)]
+    out = ["", f"## Again, {options.runs} runs: {', '.join(options.only) or 'all'}", ""]
+    out += conditions(machine, options, root)
+    out += ["", page.main_table(MARKDOWN), ""]
+    out += [f"- {line}" for line in page.bars()]
+    return "\n".join(out) + "\n"
+
+
+def results_page(page, machine, options, root):
+    out = [
+        "# Results of `make bench`",
+        "",
+        "Written by `bench/run.py --write`; do not edit. Medians of "
+        f"{options.runs} interleaved runs; in brackets the ratio to the limit (median of the "
+        "ratios within each round). `bare`, `epoll` and `uring` are hand-written limits; "
+        "`epoll-hot` reads all connections into one buffer and is not the limit of any bar.",
+        "",
+    ]
+    out += conditions(machine, options, root)
     for program in page.chosen:
         version = program.version()
         if program.kind == "peer" and version:

@@ -2,7 +2,8 @@
 """bench/run.py - runs coil, its limits and its peers side by side and prints one table (`make bench`).
 
     bench/run.py [--runs 5] [--seconds 0.5] [--only yield,echo-64,...] [--peers coil,bare,epoll,...]
-                 [--connections 1,100,1000,8000] [--coil-bin PATH] [--details] [--write] [--no-build]
+                 [--connections 1,100,1000,8000] [--coil-bin PATH] [--details] [--write | --append]
+                 [--no-build]
 
 Builds with `make -C bench`, then runs every program that is installed on every work item it has a
 concept for. Runs are interleaved: in each round every program does the item once, in rotating order,
@@ -344,6 +345,7 @@ def parse_args():
     parser.add_argument("--details", action="store_true",
                         help="also print requests/s, latencies and RSS of every echo run")
     parser.add_argument("--write", action="store_true", help="write bench/RESULTS.md")
+    parser.add_argument("--append", action="store_true", help="add to it what is measured now")
     parser.add_argument("--no-build", action="store_true")
     options = parser.parse_args()
     options.coil_bin = os.path.abspath(options.coil_bin)
@@ -373,10 +375,11 @@ def main():
     if options.details:
         print("\n" + page.details_table(report.PLAIN))
     print("\n" + "\n".join(page.bars()))
-    if options.write:
+    if options.write or options.append:
         path = os.path.join(programs.BENCH, "RESULTS.md")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(report.results_page(page, machine, options, programs.ROOT))
+        make = report.results_page if options.write else report.more_results
+        with open(path, "w" if options.write else "a", encoding="utf-8") as file:
+            file.write(make(page, machine, options, programs.ROOT))
         print(f"\nwritten: {path}")
 
 
