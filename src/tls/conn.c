@@ -127,19 +127,24 @@ static int flush_out(void *arg)
 
 int coil__tls_hand_on(struct coil__tls_conn *conn)
 {
+    /* One that is cancelled before it begins would never run, and never release what it holds. */
+    struct coil_task_options at_once = {.eager = true, .site = COIL_HERE};
     struct coil_task *task;
 
-    if (conn->out_size == 0 || conn->is_flushing) {
+    if (conn->out_size == 0 || conn->is_flushing || conn->io_error < 0) {
         return 0;
     }
     coil_event_clear(&conn->flushed);
-    task = coil_create_task(flush_out, conn);
+    conn->holds++;
+    conn->is_flushing = true;
+    task = coil_task_create(&at_once, flush_out, conn);
     if (!task) {
+        conn->holds--;
+        conn->is_flushing = false;
+        coil_event_set(&conn->flushed);
         coil__tls_break(conn, -ENOBUFS);
         return -ENOBUFS;
     }
-    conn->holds++;
-    conn->is_flushing = true;
     coil_detach(task);
     return 0;
 }

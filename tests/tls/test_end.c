@@ -573,3 +573,30 @@ TASK_TEST(end_of_a_ticket_is_waited_for_by_close)
     }
     return 0;
 }
+
+/* What the lower stream has no room for is handed on by a task, which the loop's end cancels before
+ * anybody has waited: nothing stays behind. */
+TASK_TEST(end_of_the_loop_before_all_is_handed_on)
+{
+    static const char much[4000];
+    struct coil_stream *lower[2];
+    struct cast cast;
+    struct end ends[2] = {0};
+
+    make_cast(&cast);
+    CHECK_OK(coil_stream_pair(&(struct coil_stream_options){.high_water = 500}, lower));
+    for (int i = 0; i < 2; i++) {
+        ends[i].lower = lower[i];
+        ends[i].context = i == CLIENT ? client_context(&cast, NULL) : server_context(&cast, NULL);
+    }
+    ends[CLIENT].options.server_name = "localhost";
+    meet(ends);
+    CHECK_OK(ends[CLIENT].rc);
+    CHECK_OK(ends[SERVER].rc);
+    CHECK_OK(coil_stream_try_write(ends[CLIENT].stream, much, sizeof much));
+    coil_stream_abort(ends[CLIENT].stream);
+    coil_stream_abort(ends[SERVER].stream);
+    free_contexts(ends);
+    free_cast(&cast);
+    return 0;
+}
