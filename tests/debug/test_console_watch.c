@@ -11,7 +11,6 @@ TASK_TEST(console_tells_of_times)
     struct coil_metrics metrics;
     const char *state;
 
-    test_allow_leaks(); /* symbols */
     CHECK_OK(start_console(NULL, none));
     CHECK_OK(coil_loop_get_metrics(NULL, &metrics));
     CHECK(metrics.is_timed);
@@ -33,7 +32,6 @@ TASK_TEST(console_leaves_times_as_they_are)
     struct coil_console_options options = {.no_times = true};
     struct coil_metrics metrics;
 
-    test_allow_leaks(); /* symbols */
     CHECK_OK(start_console(NULL, options));
     CHECK_CONTAINS(get("/state.json"), "\"is_timed\":false");
     CHECK_OK(coil_console_stop());
@@ -49,7 +47,6 @@ TASK_TEST(console_gives_its_times_away)
 {
     struct coil_metrics metrics;
 
-    test_allow_leaks(); /* symbols */
     CHECK_OK(start_console(NULL, none));
     CHECK_OK(coil_loop_set_metrics(NULL, true)); /* from now on the program's */
     CHECK_OK(coil_console_stop());
@@ -93,7 +90,6 @@ TASK_TEST(console_tells_of_stalls)
     struct coil_console_options options = {.stall_limit_ns = 20 * COIL_MSEC};
     const char *state;
 
-    test_allow_leaks(); /* symbols */
     CHECK_OK(coil_console_start_with(NULL, &options));
     CHECK_INT(coil_loop_stall_limit(coil_loop_current()), ==, 20 * COIL_MSEC);
     CHECK_CONTAINS(get("/state.json"), "\"stall_limit_ns\":20000000,\"stalls\":[");
@@ -108,7 +104,6 @@ TASK_TEST(console_tells_of_stalls)
 
 TASK_TEST(console_as_it_comes)
 {
-    test_allow_leaks(); /* symbols, if all is slow */
     CHECK_OK(coil_console_start("127.0.0.1:0"));
     CHECK_INT(coil_loop_stall_limit(coil_loop_current()), ==, 100 * COIL_MSEC);
     get("/");
@@ -131,7 +126,6 @@ TASK_TEST(console_shares_the_watchdog)
 {
     struct coil_loop *loop = coil_loop_current();
 
-    test_allow_leaks(); /* symbols */
     CHECK_OK(coil_loop_set_stall_limit(loop, 30 * COIL_MSEC));
     CHECK_OK(coil_loop_set_stall_handler(loop, hear_stall, NULL));
     CHECK_OK(coil_console_start(NULL));
@@ -147,7 +141,6 @@ TASK_TEST(console_gives_its_watchdog_away)
 {
     struct coil_loop *loop = coil_loop_current();
 
-    test_allow_leaks(); /* symbols */
     CHECK_OK(coil_console_start(NULL));
     CHECK_OK(coil_loop_set_stall_limit(loop, 30 * COIL_MSEC));
     CHECK_OK(coil_loop_set_stall_handler(loop, hear_stall, NULL));
@@ -171,7 +164,6 @@ TASK_TEST(console_without_a_watchdog)
     struct coil_console_options options = {.stall_limit_ns = COIL_NEVER};
     struct coil_console_options wrong = {.stall_limit_ns = 5};
 
-    test_allow_leaks(); /* symbols */
     CHECK_ERR(coil_console_start_with(NULL, &wrong), -EINVAL);
     CHECK_OK(coil_console_start_with(NULL, &options));
     CHECK_CONTAINS(get("/state.json"), "\"stalls\":[],");

@@ -72,7 +72,6 @@ TASK_TEST(print_tree_by_awaiter)
     struct coil_task *second = start("second", await_it, target);
     struct coil_task *fresh;
 
-    test_allow_leaks();
     yield_times(3);
     fresh = start("fresh", wait_for_event, &event);
     CHECK_STR(print_without_stacks(), "5 tasks\n"
@@ -106,7 +105,6 @@ TASK_TEST(print_cycle_of_locks)
     struct coil_task *one = start("one", take_both, ab);
     struct coil_task *two = start(NULL, take_both, ba);
 
-    test_allow_leaks();
     yield_times(6);
     CHECK_STR(print_without_stacks(), "3 tasks\n"
                                       "- main (1) runs\n"
@@ -152,7 +150,6 @@ static int gather_each_other(__attribute__((unused)) void *arg)
 
 COIL_TEST(print_cycle_of_gathers)
 {
-    test_allow_leaks();
     CHECK_ERR(coil_run(gather_each_other, NULL), -EDEADLK);
 }
 
@@ -163,13 +160,12 @@ TASK_TEST(print_cancels_and_sites)
     char expected[256];
     int line = __LINE__ - 2;
 
-    test_allow_leaks();
     CHECK_OK(coil_cancel_because(task, "no more"));
     snprintf(expected, sizeof expected,
              "2 tasks\n- main (1) runs\n- task-2 has not begun; cancelled (-ECANCELED) at "
              "test_print.c:%d in body_of_print_cancels_and_sites: no more; created at "
              "test_print.c:%d in body_of_print_cancels_and_sites\n",
-             line + 5, line);
+             line + 4, line);
     CHECK_STR(print_without_stacks(), expected);
     CHECK_ERR(coil_await(task), -ECANCELED);
     return 0;
@@ -197,7 +193,6 @@ TASK_TEST(print_stacks)
     struct coil_event event = {0};
     struct coil_task *task = start("task", print_outer, &event);
 
-    test_allow_leaks();
     yield_times(2);
     print_without_stacks();
     if (coil__context_root) {
@@ -232,7 +227,6 @@ TASK_TEST(print_long_chain)
     struct coil_event event = {0};
     FILE *out = tmpfile();
 
-    test_allow_leaks();
     CHECK_PTR(out, !=, NULL);
     tasks[CHAIN] = coil_create_task(wait_for_event, &event);
     for (int i = CHAIN - 1; i >= 0; i--) {
@@ -257,7 +251,6 @@ static int print_a_crowd(__attribute__((unused)) void *arg)
     FILE *out = tmpfile();
     clock_t begun;
 
-    test_allow_leaks();
     CHECK_PTR(out, !=, NULL);
     for (size_t i = 0; i < count; i++) {
         many[i] = coil_create_task(print_outer, &event);
@@ -291,7 +284,6 @@ static int print_misused(__attribute__((unused)) void *arg)
 
 COIL_TEST(print_misuse)
 {
-    test_allow_leaks();
     CHECK_ERR(coil_print_tasks(stderr), -COIL_ENOLOOP);
     CHECK_ERR(coil_run(print_misused, NULL), 0);
 }
@@ -316,7 +308,6 @@ static int print_family(__attribute__((unused)) void *arg)
 
 static void run_family(void *arg)
 {
-    test_allow_leaks();
     test_allow_bad_close(); /* libbacktrace closes again what it could not close */
     coil_run(print_family, arg);
 }
@@ -355,7 +346,6 @@ COIL_TEST(quit_prints_the_tasks_in_debug_mode)
     struct test_child child;
     bool debug = true;
 
-    test_allow_leaks();
     test_run_child(run_and_quit, &debug, &child);
     CHECK_INT(child.exit_code, ==, 0);
     CHECK_CONTAINS(child.output, "2 tasks\n- main (1) waits: sleep");
@@ -403,7 +393,6 @@ COIL_TEST(quit_leaves_other_handlers_alone)
 {
     struct test_child child;
 
-    test_allow_leaks();
     test_run_child(run_with_handler, NULL, &child);
     CHECK_INT(child.exit_code, ==, 0);
 }

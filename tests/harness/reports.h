@@ -92,7 +92,6 @@ static inline void run_with_debug(bool debug, coil_task_fn fn, void *arg)
     struct coil_run_options options = {.loop.debug = debug};
     struct debug_run run = {.fn = fn, .arg = arg};
 
-    test_allow_leaks(); /* the tables of symbols are kept */
     unsetenv("COIL_DEBUG");
     reports.count = 0;
     memset(reports.list, 0, sizeof reports.list);

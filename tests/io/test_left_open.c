@@ -384,7 +384,6 @@ COIL_TEST(left_open_by_a_callback)
     struct coil_handle first = {0};
     struct coil_loop *loop = NULL;
 
-    test_allow_leaks();
     if (!test_made(coil_loop_new(&options, &loop) == 0 ? loop : NULL)) {
         return;
     }
@@ -562,7 +561,6 @@ COIL_TEST(left_open_between_run_and_free_is_closed)
     struct coil_loop *loop = NULL;
     int rc;
 
-    test_allow_leaks();
     memset(&outliving, 0, sizeof outliving);
     if (!test_made(coil_loop_new(&options, &loop) == 0 ? loop : NULL)) {
         return;

@@ -197,7 +197,6 @@ TASK_TEST(server_reports_a_client_that_has_closed_and_goes_on)
     char byte;
 
     if (coil__environment_flag("COIL_DEBUG")) {
-        test_allow_leaks();
     }
     CHECK_OK(coil_loop_set_error_handler(coil_loop_current(), count, &reports));
     stream = join(server);

@@ -287,7 +287,6 @@ static void *run_second_loop(void *arg)
 
 COIL_TEST_LIMIT(wrong_loop_of_the_thread, 60)
 {
-    test_allow_leaks();
     make_first_loop();
     is_in_thread = false;
     run_second_loop(NULL);
@@ -298,7 +297,6 @@ COIL_TEST_LIMIT(wrong_loop_of_another_thread, 60)
 {
     pthread_t thread;
 
-    test_allow_leaks();
     make_first_loop();
     is_in_thread = true;
     CHECK_INT(pthread_create(&thread, NULL, run_second_loop, NULL), ==, 0);
@@ -331,7 +329,6 @@ COIL_TEST_LIMIT(wrong_loop_is_named, 60)
 {
     struct coil_run_options options = {.loop.debug = true, .main_stack_size = 1 << 20};
 
-    test_allow_leaks();
     make_first_loop();
     CHECK_ERR(coil_run_with(&options, say_it, NULL), 0);
     end_first_loop();
@@ -359,7 +356,6 @@ COIL_TEST_LIMIT(wrong_loop_from_a_thread_without_one, 60)
 {
     struct test_child child;
 
-    test_allow_leaks();
     unsetenv("COIL_DEBUG");
     test_run_child(call_from_a_thread, NULL, &child);
     CHECK_INT(child.exit_code, ==, 0);

@@ -249,10 +249,10 @@ BACKEND_TEST(adopted_descriptors_by_the_thousand)
 
     CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), ==, 0);
     limit.rlim_cur = limit.rlim_max;
-    if (limit.rlim_max < 2 * COUNT + 100) {
+    if (limit.rlim_max < 2 * COUNT + 100 || !test_made(works) || !test_made(fds)) {
         free(works);
         free(fds);
-        test_skip("too few descriptors are allowed");
+        test_skip("too few descriptors are allowed, or too little memory");
     }
     setrlimit(RLIMIT_NOFILE, &limit);
     for (int i = 0; i < COUNT; i++) {

@@ -161,7 +161,6 @@ COIL_TEST(symbols_of_a_function_of_the_library)
     struct coil_frame symbols[4];
     size_t count;
 
-    test_allow_leaks(); /* the tables are kept */
     count = coil__symbols_find((const char *)(uintptr_t)coil_strerror + 1, symbols, 4);
     CHECK_INT(count, >=, 1);
     CHECK_INT(count, <=, 4);
@@ -178,7 +177,6 @@ COIL_TEST(symbols_of_what_is_no_code)
 {
     struct coil_frame symbol;
 
-    test_allow_leaks();
     CHECK_INT(coil__symbols_find(NULL, &symbol, 1), ==, 1);
     CHECK_PTR(symbol.function, ==, NULL);
     CHECK_INT(coil__symbols_find((const void *)(uintptr_t)64, &symbol, 1), ==, 1);
@@ -195,7 +193,6 @@ COIL_TEST(symbols_of_a_suspended_stack)
     if (!coil__context_root) {
         test_skip("the portable context switch has no frames");
     }
-    test_allow_leaks();
     suspend_at(&routine, 2);
     CHECK_INT(coil__backtrace_of(&routine.coro.context, frames, FRAMES), ==, 4);
     count = coil__symbols_find(frames[2], symbols, 8);

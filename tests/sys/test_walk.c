@@ -425,7 +425,6 @@ COIL_TEST(symbols_found_quietly)
     uintptr_t base = 0;
     const char *object = coil__symbols_find_object((uintptr_t)can_walk, &base);
 
-    test_allow_leaks();
     CHECK_INT(coil__symbols_find_quietly((const char *)(uintptr_t)can_walk + 1, &frame, 1), ==, 1);
     if (object) {
         CHECK_CONTAINS(object, "test_sys_walk");

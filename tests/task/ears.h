@@ -92,7 +92,6 @@ static inline int run_limited(int64_t limit_ns, struct ears *ears, coil_task_fn 
     struct coil_run_options options = {
         .stall_limit_ns = limit_ns, .stall_handler = listen_to, .stall_user = ears};
 
-    test_allow_leaks(); /* the tables of symbols are kept */
     return coil_run_with(&options, fn, arg);
 }
 

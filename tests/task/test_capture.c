@@ -475,7 +475,6 @@ TASK_TEST(capture_stacks)
         coil_await(task);
         test_skip("the portable context switch has no frames");
     }
-    test_allow_leaks(); /* the tables of symbols are kept */
     yield_times(2);
     graph = capture();
     CHECK(has_frame(named(graph, "task"), frame_return));

@@ -80,7 +80,6 @@ static void run_child(const struct plan *plan, struct test_child *ret_child)
     if (test_has_valgrind()) {
         test_skip("valgrind has its own ideas of a stack");
     }
-    test_allow_leaks();
     test_run_child(run_plan, (void *)(uintptr_t)plan, ret_child);
 }
 
@@ -153,7 +152,6 @@ COIL_TEST(overflow_after_a_watchdog_has_ended)
     if (test_has_valgrind()) {
         test_skip("valgrind has its own ideas of a stack");
     }
-    test_allow_leaks();
     test_run_child(run_beside_a_watched_loop, NULL, &child);
     check_crash(&child);
     CHECK_CONTAINS(child.output, "coil: stack overflow in task digger (2)");
@@ -264,7 +262,6 @@ COIL_TEST(overflow_goes_on_to_the_handler_that_was_there)
     if (test_has_valgrind()) {
         test_skip("valgrind has its own ideas of a stack");
     }
-    test_allow_leaks();
     test_run_child(run_with_handler, &plan, &child);
     CHECK_INT(child.exit_code, ==, 42);
     CHECK_CONTAINS(child.output, "coil: stack overflow in task digger (2)");

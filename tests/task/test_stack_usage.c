@@ -224,7 +224,6 @@ static int print_it(__attribute__((unused)) void *arg)
 
 COIL_TEST(usage_printed)
 {
-    test_allow_leaks();
     CHECK_ERR(run_measured(print_it, NULL), 0);
 }
 
@@ -240,7 +239,6 @@ COIL_TEST(usage_printed_by_environment)
 {
     struct test_child child;
 
-    test_allow_leaks();
     test_run_child(run_with_environment, NULL, &child);
     CHECK_INT(child.exit_code, ==, 0);
     CHECK_CONTAINS(child.output, "stack used         of      tasks  function\n");

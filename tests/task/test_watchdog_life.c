@@ -32,7 +32,6 @@ COIL_TEST(watchdog_writes_to_stderr)
     struct coil_run_options options = {.stall_limit_ns = LIMIT};
     struct test_child child;
 
-    test_allow_leaks();
     test_run_child(run_plain, &options, &child);
     CHECK_INT(child.exit_code, ==, 0);
     CHECK_CONTAINS(child.output, "coil: stall: task main (1) holds up the loop, for ");
@@ -64,7 +63,6 @@ COIL_TEST(watchdog_is_there_in_debug_mode)
     if (test_is_torture()) {
         test_skip("too long for a torture");
     }
-    test_allow_leaks();
     test_run_child(run_in_debug_mode, NULL, &child);
     CHECK_INT(child.exit_code, ==, 0);
     CHECK_CONTAINS(child.output, "coil: stall: task main (1) holds up the loop, for ");
@@ -146,7 +144,6 @@ COIL_TEST(watchdog_can_be_changed)
 {
     struct ears ears = {0};
 
-    test_allow_leaks();
     unsetenv("COIL_DEBUG");
     CHECK_ERR(coil_run(change, &ears), 0);
 }
@@ -184,7 +181,6 @@ COIL_TEST(watchdog_of_an_embedded_loop)
     struct coil_loop *loop;
     struct timespec ts = {.tv_nsec = LARGE_LIMIT + 100 * COIL_MSEC};
 
-    test_allow_leaks();
     CHECK_OK(coil_loop_new(NULL, &loop));
     CHECK_OK(coil_loop_set_stall_limit(loop, LARGE_LIMIT));
     CHECK_OK(coil_loop_set_stall_handler(loop, listen_to, &ears));
@@ -230,7 +226,6 @@ COIL_TEST(watchdogs_of_several_threads)
     /* TSan does not see how libbacktrace shares its tables among threads. */
     int count = test_has_tsan() ? 1 : 3;
 
-    test_allow_leaks();
     for (int i = 0; i < count; i++) {
         snprintf(parties[i].name, sizeof parties[i].name, "party%hhu", (unsigned char)i);
         CHECK_INT(pthread_create(&parties[i].thread, NULL, run_party, &parties[i]), ==, 0);
@@ -385,7 +380,6 @@ COIL_TEST(watchdog_and_deadlock)
     if (test_has_tsan() || test_is_emulated() || test_is_torture()) {
         test_skip("there is a thread of the tool's, or no time for many hangs");
     }
-    test_allow_leaks();
     test_run_child(run_into_deadlock, NULL, &child);
     CHECK_CONTAINS(child.output, "coil: deadlock");
     CHECK_INT(child.exit_code, ==, 0);
