@@ -96,7 +96,7 @@ static inline int talk(void *arg)
             break; /* it may answer before all was sent */
         }
     }
-    if (exchange->closes_early) {
+    if (exchange->closes_early || count < 0) {
         shutdown(fd, SHUT_WR);
     }
     do {

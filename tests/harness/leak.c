@@ -352,7 +352,8 @@ int __wrap_close(int fd)
         atomic_store_explicit(&bad_close_fd, fd, memory_order_relaxed);
         atomic_store_explicit(&bad_close, true, memory_order_relaxed);
     }
-    int fault = rc < 0 ? 0 : fault_gate(FAULT_close);
+    /* libbacktrace closes once more what it was told it could not close. */
+    int fault = rc < 0 || reads_symbols ? 0 : fault_gate(FAULT_close);
     if (fault) { /* it is closed in spite of that, as on Linux */
         errno = fault;
         return -1;

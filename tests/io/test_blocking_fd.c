@@ -148,7 +148,7 @@ static void wait_for_a_pipe_where_a_socket_was(bool polls)
     struct coil_task *task;
     int64_t start_ns;
     int old[2];
-    int new[2];
+    int new[2] = {-1, -1};
     char buf[4];
     ssize_t rc = 0;
     int keep;

@@ -155,7 +155,9 @@ TASK_TEST(file_is_written_and_read_at_positions)
     CHECK_OK(coil_ftruncate(fd, 4));
     CHECK_INT(coil_pread(fd, buf, 16, 0), ==, 4);
     CHECK_OK(coil_close(fd));
-    CHECK_ERR(coil_open(path.text, O_RDWR | O_CREAT | O_EXCL, 0600), -EEXIST);
+    fd = coil_open(path.text, O_RDWR | O_CREAT | O_EXCL, 0600);
+    CHECK_ERR(fd, -EEXIST);
+    close(fd);
     return 0;
 }
 

@@ -551,9 +551,8 @@ static int hear_death(void *arg)
     CHECK_INT(heard->count, ==, 1);
     CHECK_STR(heard->message, "a worker process was killed by signal 11");
     CHECK_ERR(coil_to_process(die, &death, sizeof death, NULL, 0, NULL), -COIL_EWORKERDIED);
-    if (!has_own_status(death)) {
-        CHECK_STR(heard->message, "a worker process has ended by itself, with status 7");
-    }
+    CHECK_CONTAINS(heard->message, "a worker process has ended by itself, with status ");
+    CHECK(strstr(heard->message, " 7") || has_own_status(death));
     CHECK_ERR(heard->error, -COIL_EWORKERDIED);
     return 0;
 }
