@@ -186,7 +186,7 @@ TASK_TEST(name_cancel_returns_at_once)
 
     sem_init(&gate, 0, 0);
     for (int i = 0; i < 6; i++) {
-        tasks[i] = coil_create_task(ask, &slow);
+        tasks[i] = test_made(coil_create_task(ask, &slow));
     }
     await_waiting(4); /* and two have no thread yet */
     for (int i = 0; i < 6; i++) {

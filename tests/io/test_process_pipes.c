@@ -258,9 +258,9 @@ TASK_TEST(process_given_descriptors_may_be_the_standard_ones)
         .in = COIL_PROCESS_FD, .out = COIL_PROCESS_FD, .err = COIL_PROCESS_FD};
     const char *argv[] = {"sh", "-c", "read x; echo \"out $x\"; echo \"err $x\" >&2", NULL};
     int kept[3];
-    int ins[2];
-    int outs[2];
-    int errs[2];
+    int ins[2] = {-1, -1};
+    int outs[2] = {-1, -1};
+    int errs[2] = {-1, -1};
     char buf[32];
 
     CHECK_INT(pipe2(ins, O_CLOEXEC) | pipe2(outs, O_CLOEXEC) | pipe2(errs, O_CLOEXEC), ==, 0);

@@ -49,7 +49,10 @@ static void open_flow(struct flow *flow, enum sink sink, const char *path)
     flow->in = fds[0];
     flow->out = fds[1];
     if (sink == TO_STREAM) {
-        CHECK_OK(coil_stream_open(flow->out, NULL, &flow->stream));
+        int rc = coil_stream_open(flow->out, NULL, &flow->stream);
+
+        CHECK_OK(rc);
+        flow->out = rc < 0 ? -1 : flow->out;
     }
 }
 
@@ -57,7 +60,7 @@ static void close_out(struct flow *flow)
 {
     if (flow->stream) {
         CHECK_OK(coil_stream_close(flow->stream));
-    } else {
+    } else if (flow->out >= 0) {
         CHECK_OK(coil_close(flow->out));
     }
 }
