@@ -259,7 +259,7 @@ ssize_t coil__url_normalize(const struct coil__url *url, char *buf, size_t buf_s
         return -EINVAL;
     }
     portless.port = -1;
-    if (coil__url_port(&portless) >= 0) { /* section 6.2.3 */
+    if (url->host.start && coil__url_port(&portless) >= 0) { /* section 6.2.3 */
         plain.port = url->port == coil__url_port(&portless) ? -1 : url->port;
         plain.path = url->path.size > 0 ? url->path : coil__slice_of("/");
     }

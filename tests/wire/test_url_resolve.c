@@ -244,6 +244,7 @@ COIL_TEST(normalized)
         {"https://[ABCD::]:443/a", "https://[abcd::]/a"},
         {"wss://h:80", "wss://h:80/"},
         {"ftp://h:21", "ftp://h:21"},
+        {"http:..", "http:"}, /* no authority, no root */
         {"http://h/%2e%2E/a/%2f%3F#%7E", "http://h/a/%2F%3F#~"},
         {"http://h/?%41=%26", "http://h/?A=%26"},
         {"x:A%2f", "x:A%2F"},
