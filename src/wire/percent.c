@@ -1,27 +1,55 @@
-/* percent.c - see percent.h. The sets are named by what they hold beside letters and digits. */
+/* percent.c - see percent.h. */
 #include "wire/percent.h"
 
 #include "wire/out.h"
 
-#define UNRESERVED "-._~"
-#define SUB_DELIMS "!$&'()*+,;="
-
-static const char *const extras[] = {
-    [COIL__PERCENT_UNRESERVED] = UNRESERVED,
-    [COIL__PERCENT_SEGMENT] = UNRESERVED SUB_DELIMS ":@",
-    [COIL__PERCENT_PATH] = UNRESERVED SUB_DELIMS ":@/",
-    [COIL__PERCENT_QUERY] = UNRESERVED SUB_DELIMS ":@/?",
-    [COIL__PERCENT_QUERY_COMPONENT] = UNRESERVED "!$'()*,:@/?",
-    [COIL__PERCENT_USERINFO] = UNRESERVED SUB_DELIMS,
-    [COIL__PERCENT_FORM] = "*-._",
-    [COIL__PERCENT_ATTRIBUTE] = "!#$&+-.^_`|~",
-    [COIL__PERCENT_URL] = UNRESERVED SUB_DELIMS ":@/?#[]%",
+/* The sets as bits, and what several have in common. */
+enum {
+    U = 1 << COIL__PERCENT_UNRESERVED,
+    S = 1 << COIL__PERCENT_SEGMENT,
+    P = 1 << COIL__PERCENT_PATH,
+    Q = 1 << COIL__PERCENT_QUERY,
+    C = 1 << COIL__PERCENT_QUERY_COMPONENT,
+    I = 1 << COIL__PERCENT_USERINFO,
+    F = 1 << COIL__PERCENT_FORM,
+    A = 1 << COIL__PERCENT_ATTRIBUTE,
+    L = 1 << COIL__PERCENT_URL,
+    SUB_DELIM = S | P | Q | I | L,
+    UNRESERVED = SUB_DELIM | U | C | A,
 };
 
-bool coil__percent_has(enum coil__percent_set set, char c)
-{
-    return coil__is_letter(c) || coil__is_digit(c) || (c != '\0' && strchr(extras[set], c));
-}
+/* What has no line is in none of them. */
+const uint16_t coil__percent_sets[256] = {
+    ['a' ... 'z'] = UNRESERVED | F,
+    ['A' ... 'Z'] = UNRESERVED | F,
+    ['0' ... '9'] = UNRESERVED | F,
+    ['-'] = UNRESERVED | F,
+    ['.'] = UNRESERVED | F,
+    ['_'] = UNRESERVED | F,
+    ['~'] = UNRESERVED,
+    ['!'] = SUB_DELIM | C | A,
+    ['$'] = SUB_DELIM | C | A,
+    ['&'] = SUB_DELIM | A,
+    ['\''] = SUB_DELIM | C,
+    ['('] = SUB_DELIM | C,
+    [')'] = SUB_DELIM | C,
+    ['*'] = SUB_DELIM | C | F,
+    ['+'] = SUB_DELIM | A,
+    [','] = SUB_DELIM | C,
+    [';'] = SUB_DELIM,
+    ['='] = SUB_DELIM,
+    [':'] = S | P | Q | C | L,
+    ['@'] = S | P | Q | C | L,
+    ['/'] = P | Q | C | L,
+    ['?'] = Q | C | L,
+    ['#'] = A | L,
+    ['['] = L,
+    [']'] = L,
+    ['%'] = L,
+    ['^'] = A,
+    ['`'] = A,
+    ['|'] = A,
+};
 
 ssize_t coil__percent_encode(struct coil__slice text, enum coil__percent_set set, char *buf,
                              size_t buf_size)

@@ -30,8 +30,14 @@ enum coil__percent_set {
     COIL__PERCENT_URL,
 };
 
+/* A bit of each set that has the character. */
+extern const uint16_t coil__percent_sets[256];
+
 /* True if the character stays as it is. */
-bool coil__percent_has(enum coil__percent_set set, char c);
+static inline bool coil__percent_has(enum coil__percent_set set, char c)
+{
+    return (coil__percent_sets[(unsigned char)c] >> set & 1) != 0;
+}
 
 /* Encodes every byte that is not in the set, as '%' and two capital digits. buf: buf_size bytes, a
  * NUL is added (3 * text.size + 1 are always enough); may not overlap the text. The length without

@@ -38,10 +38,12 @@ struct coil__slice coil__slice_trim(struct coil__slice slice)
     return slice;
 }
 
-bool coil__is_token_character(char c)
-{
-    return coil__is_letter(c) || coil__is_digit(c) || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
-}
+const bool coil__token_characters[256] = {
+    ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['!'] = true,  ['#'] = true,
+    ['$'] = true,         ['%'] = true,         ['&'] = true,         ['\''] = true, ['*'] = true,
+    ['+'] = true,         ['-'] = true,         ['.'] = true,         ['^'] = true,  ['_'] = true,
+    ['`'] = true,         ['|'] = true,         ['~'] = true,
+};
 
 bool coil__slice_is_token(struct coil__slice slice)
 {

@@ -74,7 +74,12 @@ static inline int coil__hex_value(char c)
 }
 
 /* RFC 9110, section 5.6.2: tchar. */
-bool coil__is_token_character(char c);
+extern const bool coil__token_characters[256];
+
+static inline bool coil__is_token_character(char c)
+{
+    return coil__token_characters[(unsigned char)c];
+}
 /* One such character at least, and no other. */
 bool coil__slice_is_token(struct coil__slice slice);
 
