@@ -313,6 +313,8 @@ int coil__url_parse_host(struct coil__slice text, struct coil__url *ret_url)
 
 /* --- checks --- */
 
+enum { MAX_NAME = 255 }; /* section 3.2.2: what DNS has room for */
+
 static bool is_secure(struct coil__slice scheme)
 {
     return coil__slice_is_like(scheme, "https") || coil__slice_is_like(scheme, "wss");
@@ -360,6 +362,9 @@ int coil__url_check_http(const struct coil__url *url)
     }
     if (url->port == 0) {
         return -COIL__EURL_PORT;
+    }
+    if (url->host.size > MAX_NAME) {
+        return -COIL__EURL_HOST;
     }
     if (url->host_kind == COIL__HOST_NAME) {
         for (size_t i = 0; i < url->host.size; i++) {

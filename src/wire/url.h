@@ -84,9 +84,10 @@ int coil__url_parse_target(struct coil__slice text, unsigned flags, struct coil_
 int coil__url_parse_host(struct coil__slice text, struct coil__url *ret_url);
 
 /* Looks whether a URL can be fetched by HTTP or WebSocket: the scheme, a host that is not empty, no
- * userinfo (RFC 9110, section 4.2.4), no port 0. Names are narrower than the RFC's: letters,
- * digits, "-._~"; and a name whose last part is a number, which libc would take for an IPv4 address
- * of a kind ("127.1", "0x7f000001"), is none (WHATWG URL, section 3.5). 0 or a -COIL__EURL_. */
+ * userinfo (RFC 9110, section 4.2.4), no port 0. Names are narrower than the RFC's: at most 255
+ * letters, digits, "-._~"; and a name whose last part is a number, which libc would take for an
+ * IPv4 address of a kind ("127.1", "0x7f000001"), is none (WHATWG URL, section 3.5). 0 or a
+ * -COIL__EURL_. */
 int coil__url_check_http(const struct coil__url *url);
 
 /* The port, or else the one that the scheme stands for: http and ws 80, https and wss 443; -1. */

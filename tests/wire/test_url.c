@@ -307,6 +307,31 @@ COIL_TEST(url_for_http)
     }
 }
 
+COIL_TEST(url_for_http_with_a_long_name)
+{
+    char text[7 + 256] = "http://";
+    struct coil__url url;
+
+    memset(text + 7, 'a', 256);
+    CHECK_INT(coil__url_parse((struct coil__slice){text, 7 + 255}, 0, &url), ==, 0);
+    CHECK_INT(coil__url_check_http(&url), ==, 0);
+    CHECK_INT(coil__url_parse((struct coil__slice){text, 7 + 256}, 0, &url), ==, 0);
+    CHECK_INT(coil__url_check_http(&url), ==, -COIL__EURL_HOST);
+}
+
+/* What somebody has typed becomes a URL: encoded what cannot stand in one, and that alone. */
+COIL_TEST(url_that_was_typed)
+{
+    struct coil__url url;
+    char buf[128];
+
+    CHECK_OK(coil__percent_encode(coil__slice_of("http://h:1/a b\xc3\xa4%20?q=\"<>\"#\\f"),
+                                  COIL__PERCENT_URL, buf, sizeof buf));
+    CHECK_STR(buf, "http://h:1/a%20b%C3%A4%20?q=%22%3C%3E%22#%5Cf");
+    CHECK_INT(coil__url_parse(coil__slice_of(buf), 0, &url), ==, 0);
+    CHECK_STR(parts_of(&url), "http - h 1 /a%20b%C3%A4%20 q=%22%3C%3E%22 %5Cf");
+}
+
 static bool is_same_origin(const char *a, const char *b)
 {
     struct coil__url first;
