@@ -1,7 +1,7 @@
 /* url.c - see url.h. Cutting and checking; url_resolve.c puts together.
  *
- * A reference is cut at its delimiters first (RFC 3986, appendix B), then each part is checked
- * against the characters that section 3 allows in it.
+ * A reference is cut at its delimiters (RFC 3986, appendix B), and each part is checked against the
+ * characters that section 3 allows in it.
  */
 #include "wire/url.h"
 
@@ -13,23 +13,59 @@
 
 /* --- characters --- */
 
-/* Beside what the set holds, "%XX"; more: characters that the RFC does not allow. */
+static bool is_next(const struct coil__slice *rest, char c)
+{
+    return rest->size > 0 && rest->start[0] == c;
+}
+
+static void skip(struct coil__slice *rest, size_t size)
+{
+    rest->start += size;
+    rest->size -= size;
+}
+
+/* Takes a part up to the first of `ends`, or the end: of the characters of the set, "%XX", and
+ * `more`, which the RFC does not allow. In one go, because each request has such parts. */
+static int take_part(struct coil__slice *rest, enum coil__percent_set set, const char *more,
+                     const char *ends, struct coil__slice *ret_part)
+{
+    const char *start = rest->start;
+    size_t at = 0;
+
+    while (at < rest->size) {
+        char c = start[at];
+
+        if (coil__percent_has(set, c)) {
+            at++;
+        } else if (c == '%') {
+            if (coil__percent_byte((struct coil__slice){start + at, rest->size - at}) < 0) {
+                return -COIL__EURL_PERCENT;
+            }
+            at += 3;
+        } else if (c != '\0' && strchr(more, c)) {
+            at++;
+        } else if (c != '\0' && strchr(ends, c)) {
+            break;
+        } else {
+            return -EBADMSG;
+        }
+    }
+    *ret_part = (struct coil__slice){start, at};
+    skip(rest, at);
+    return 0;
+}
+
+/* What take_part says, with the name of the part. */
+static int in_part(int rc, int error)
+{
+    return rc == -EBADMSG ? -error : rc;
+}
+
+/* The same, of a part that is known. */
 static int check_part(struct coil__slice part, enum coil__percent_set set, const char *more,
                       int error)
 {
-    for (size_t i = 0; i < part.size; i++) {
-        char c = part.start[i];
-
-        if (c == '%') {
-            if (coil__percent_byte((struct coil__slice){part.start + i, part.size - i}) < 0) {
-                return -COIL__EURL_PERCENT;
-            }
-            i += 2;
-        } else if (!coil__percent_has(set, c) && (c == '\0' || !strchr(more, c))) {
-            return -error;
-        }
-    }
-    return 0;
+    return in_part(take_part(&part, set, more, "", &(struct coil__slice){0}), error);
 }
 
 /* Section 3.1. */
@@ -223,35 +259,23 @@ static struct coil__slice take_until(struct coil__slice *rest, const char *delim
     return taken;
 }
 
-static bool is_next(const struct coil__slice *rest, char c)
-{
-    return rest->size > 0 && rest->start[0] == c;
-}
-
-static void skip(struct coil__slice *rest, size_t size)
-{
-    rest->start += size;
-    rest->size -= size;
-}
-
 /* Path, query and fragment. */
 static int parse_tail(struct coil__slice rest, unsigned flags, struct coil__url *url)
 {
     bool is_browsers = (flags & COIL__URL_BROWSER) != 0;
     const char *more = is_browsers ? "[]^|\\`{}" : "";
-    int rc;
+    int rc = take_part(&rest, COIL__PERCENT_PATH, is_browsers ? "[]^|" : "", "?#", &url->path);
 
-    url->path = take_until(&rest, "?#");
-    rc = check_part(url->path, COIL__PERCENT_PATH, is_browsers ? "[]^|" : "", COIL__EURL_PATH);
+    rc = in_part(rc, COIL__EURL_PATH);
     if (rc == 0 && is_next(&rest, '?')) {
         skip(&rest, 1);
-        url->query = take_until(&rest, "#");
-        rc = check_part(url->query, COIL__PERCENT_QUERY, more, COIL__EURL_QUERY);
+        rc = take_part(&rest, COIL__PERCENT_QUERY, more, "#", &url->query);
+        rc = in_part(rc, COIL__EURL_QUERY);
     }
     if (rc == 0 && is_next(&rest, '#')) {
         skip(&rest, 1);
-        url->fragment = rest;
-        rc = check_part(url->fragment, COIL__PERCENT_QUERY, more, COIL__EURL_FRAGMENT);
+        rc = take_part(&rest, COIL__PERCENT_QUERY, more, "", &url->fragment);
+        rc = in_part(rc, COIL__EURL_FRAGMENT);
     }
     return rc;
 }

@@ -67,7 +67,7 @@ static bool is_utf8(const char *string)
 {
     while (*string) {
         uint32_t code;
-        size_t size = coil__text_character(string, &code);
+        size_t size = (unsigned char)*string < 0x80 ? 1 : coil__text_character(string, &code);
 
         if (size == 0) {
             return false;
