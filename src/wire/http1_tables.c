@@ -1,0 +1,52 @@
+/* http1_tables.c - which characters may stand where. */
+#include "wire/http1_internal.h"
+
+enum {
+    VISIBLE = COIL__HTTP1_TEXT | COIL__HTTP1_URI,
+    /* Of these few all of the classes are made up. */
+    LETTER = VISIBLE | COIL__HTTP1_TCHAR | COIL__HTTP1_REGNAME | COIL__HTTP1_SCHEME,
+    HEX_LETTER = LETTER | COIL__HTTP1_ADDRESS,
+    DIGIT = HEX_LETTER,
+    TOKEN_AND_NAME = VISIBLE | COIL__HTTP1_TCHAR | COIL__HTTP1_REGNAME,
+    TOKEN_ONLY = VISIBLE | COIL__HTTP1_TCHAR,
+    NAME_ONLY = VISIBLE | COIL__HTTP1_REGNAME,
+};
+
+const uint8_t coil__http1_classes[256] = {
+    ['\t'] = COIL__HTTP1_TEXT | COIL__HTTP1_RARE,
+    [' '] = COIL__HTTP1_TEXT,
+    ['!'] = TOKEN_AND_NAME,
+    ['"'] = VISIBLE,
+    ['#'] = COIL__HTTP1_TEXT | COIL__HTTP1_TCHAR,
+    ['$'] = TOKEN_AND_NAME,
+    ['%'] = TOKEN_ONLY,
+    ['&'] = TOKEN_AND_NAME,
+    ['\''] = TOKEN_AND_NAME,
+    ['('] = NAME_ONLY,
+    [')'] = NAME_ONLY,
+    ['*'] = TOKEN_AND_NAME,
+    ['+'] = TOKEN_AND_NAME | COIL__HTTP1_SCHEME,
+    [','] = NAME_ONLY,
+    ['-'] = TOKEN_AND_NAME | COIL__HTTP1_SCHEME,
+    ['.'] = TOKEN_AND_NAME | COIL__HTTP1_SCHEME | COIL__HTTP1_ADDRESS,
+    ['/'] = VISIBLE,
+    ['0' ... '9'] = DIGIT,
+    [':'] = VISIBLE | COIL__HTTP1_ADDRESS,
+    [';'] = NAME_ONLY,
+    ['<'] = VISIBLE,
+    ['='] = NAME_ONLY,
+    ['>' ... '@'] = VISIBLE,
+    ['A' ... 'F'] = HEX_LETTER,
+    ['G' ... 'Z'] = LETTER,
+    ['[' ... ']'] = VISIBLE,
+    ['^'] = TOKEN_ONLY,
+    ['_'] = TOKEN_AND_NAME,
+    ['`'] = TOKEN_ONLY,
+    ['a' ... 'f'] = HEX_LETTER,
+    ['g' ... 'z'] = LETTER,
+    ['{'] = VISIBLE,
+    ['|'] = TOKEN_ONLY,
+    ['}'] = VISIBLE,
+    ['~'] = TOKEN_AND_NAME,
+    [0x80 ... 0xff] = COIL__HTTP1_TEXT | COIL__HTTP1_RARE,
+};
