@@ -123,7 +123,7 @@ TASK_TEST(write_below_high_water_waits_for_no_socket)
     struct coil_task *task;
     ssize_t sent;
     size_t total = 0;
-    int fds[2];
+    int fds[2] = {-1, -1};
 
     if (test_backend_is("sim")) {
         test_skip("its sockets cannot be filled from outside");
@@ -212,8 +212,10 @@ TASK_TEST(write_of_lent_data_is_bounded)
     open_all(&options, s);
     task = start(&job, s[1], WRITE);
     sender = coil_create_task(send_back, s[0]);
-    while (coil_stream_get_write_buffer_size(s[0]) <= 1000 && !coil_task_is_done(sender) &&
-           !coil_task_is_done(task) && !test_has_noticed()) {
+    for (int i = 0; coil_stream_get_write_buffer_size(s[0]) <= 1000 && !coil_task_is_done(sender) &&
+                    !coil_task_is_done(task) && !test_has_noticed();
+         i++) {
+        CHECK_INT(i, <, 2000);
         CHECK_OK(coil_sleep(COIL_MSEC));
     }
     CHECK_INT(coil_cancel(sender), ==, 1);
