@@ -44,6 +44,7 @@ enum coil_error {
     COIL_ETLSVERIFY,     /* something else is wrong with the peer's certificate */
     COIL_ETLSNOCERT,     /* the peer has shown no certificate */
     COIL_EHANG,          /* a test (coil/testing.h) did not end in the virtual time it may take */
+    COIL_EPROTOCOL,      /* the peer breaks the rules of the protocol that is spoken (HTTP) */
     COIL_ERROR_END_,
 };
 

@@ -56,6 +56,7 @@ static const struct text own[] = {
     [COIL_ETLSVERIFY - FIRST] = {"-COIL_ETLSVERIFY", "the peer's certificate is not good"},
     [COIL_ETLSNOCERT - FIRST] = {"-COIL_ETLSNOCERT", "the peer has shown no certificate"},
     [COIL_EHANG - FIRST] = {"-COIL_EHANG", "it hangs: it does not end in the time it may take"},
+    [COIL_EPROTOCOL - FIRST] = {"-COIL_EPROTOCOL", "the peer breaks the rules of the protocol"},
 };
 
 /* NULL when it is none of the library's own. */

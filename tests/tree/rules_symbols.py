@@ -150,7 +150,7 @@ def through_macros(words, headers):
 
 
 # Libraries beside the core, which are there if what they need is.
-LIBRARIES = ('libcoil', 'libcoil-tls')
+LIBRARIES = ('libcoil', 'libcoil-http', 'libcoil-tls')
 
 
 class Symbols:

@@ -1,0 +1,60 @@
+/* fields.c - what a handler asks of a request's head. */
+#include "http/http.h"
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool coil__http_is_name(const char *name, const char *other)
+{
+    while (*name && lower(*name) == lower(*other)) {
+        name++;
+        other++;
+    }
+    return *name == *other;
+}
+
+const char *coil_http_method(const struct coil_http_exchange *exchange)
+{
+    return exchange ? exchange->method : "";
+}
+
+const char *coil_http_path(const struct coil_http_exchange *exchange)
+{
+    return exchange ? exchange->path : "";
+}
+
+const char *coil_http_query(const struct coil_http_exchange *exchange)
+{
+    return exchange ? exchange->query : NULL;
+}
+
+const char *coil_http_host(const struct coil_http_exchange *exchange)
+{
+    return exchange ? exchange->host : NULL;
+}
+
+const char *coil_http_get_field(const struct coil_http_exchange *exchange, const char *name)
+{
+    for (size_t i = 0; exchange && name && i < exchange->field_count; i++) {
+        if (coil__http_is_name(exchange->conn->fields[i].name, name)) {
+            return exchange->conn->fields[i].value;
+        }
+    }
+    return NULL;
+}
+
+const struct coil_http_field *coil_http_get_fields(const struct coil_http_exchange *exchange,
+                                                   size_t *ret_count)
+{
+    if (ret_count) {
+        *ret_count = exchange ? exchange->field_count : 0;
+    }
+    return exchange ? exchange->conn->fields : NULL;
+}
+
+int64_t coil_http_body_size(const struct coil_http_exchange *exchange)
+{
+    return exchange ? exchange->body_size : 0;
+}

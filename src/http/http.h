@@ -1,0 +1,220 @@
+/* http.h - what the files of the server share: the service, its connections, their exchanges.
+ *
+ * A service is a handler with its settings. It has connections, each served by one task, and a
+ * connection has one exchange at a time, whose struct and buffers it uses again for the next one.
+ *
+ * A connection receives into `in`. The strings of a request stand there too, if it has no body:
+ * nothing is received before the exchange is over. Else the head is copied into `head` first.
+ */
+#ifndef COIL__HTTP_HTTP_H
+#define COIL__HTTP_HTTP_H
+
+#include "base/list.h"
+#include "wire/http1.h"
+
+#include <coil/error.h>
+#include <coil/http_server.h>
+#include <coil/scope.h>
+
+#include <sys/uio.h>
+
+struct coil_task;
+
+enum {
+    COIL__HTTP_FIRST_ROOM = 2048,        /* of `in` */
+    COIL__HTTP_KEPT_ROOM = 4096,         /* larger buffers are given back by idle connections */
+    COIL__HTTP_DROP_BOUND = 64 * 1024,   /* bytes of an unread body that are read and dropped */
+    COIL__HTTP_LARGEST_ROOM = 16 * 1024, /* of `in` for bodies */
+    COIL__HTTP_GREED = 32, /* receives without a wait, before others have their turn */
+};
+
+/* The settings, with the defaults filled in. */
+struct coil__http_settings {
+    struct coil__http1_limits limits;
+    unsigned max_fields;
+    uint64_t max_body;
+    int64_t head_timeout_ns;
+    int64_t idle_timeout_ns;
+    int64_t body_timeout_ns;
+    int64_t write_timeout_ns;
+    uint64_t max_requests;
+};
+
+struct coil__http_service {
+    struct coil__http_settings settings;
+    coil_http_handler handler;
+    void *user;
+    struct coil__list connections;     /* of coil__http_connection.link */
+    struct coil__http1_field *scratch; /* max_fields of them, for what does not suspend */
+    size_t room;       /* bytes that each stream takes without a wait; 0: not known */
+    bool is_closing;   /* each response is its connection's last */
+    int64_t date_ends; /* when `lines` is to be made anew */
+    char *lines;       /* "Date: ...\r\nServer: ...\r\n" */
+    size_t date_size;  /* of the first line */
+    size_t lines_size; /* of both */
+};
+
+/* Bytes from start up to end; the memory is used again. */
+struct coil__http_buffer {
+    char *data;
+    size_t start;
+    size_t end;
+    size_t capacity;
+};
+
+enum coil__http_state {
+    COIL__HTTP_UNANSWERED,
+    COIL__HTTP_BEGUN,   /* the head stands in `pending` */
+    COIL__HTTP_STARTED, /* the head is out */
+    COIL__HTTP_ANSWERED,
+};
+
+struct coil__http_connection;
+
+struct coil_http_exchange {
+    struct coil__http_connection *conn;
+    /* The request. */
+    const char *method;
+    const char *path;
+    const char *query; /* or NULL */
+    const char *host;  /* or NULL */
+    size_t field_count;
+    bool is_old;     /* HTTP/1.0 */
+    bool is_head;    /* the response has no body */
+    bool keep_alive; /* the client's wish */
+    bool awaits_continue;
+    /* The request's body. */
+    enum coil__http1_framing framing;
+    struct coil__http1_body body;
+    int64_t body_size; /* as announced; -1: not known */
+    uint64_t left;     /* COIL__HTTP1_LENGTH: bytes to be handed out */
+    size_t piece;      /* COIL__HTTP1_CHUNKED: of a piece at in.start + piece_at, not handed out */
+    size_t piece_at;
+    size_t piece_consumed; /* to be taken from `in` behind it */
+    bool is_read;          /* the body is over */
+    bool is_read_all;      /* and was handed out by read_all */
+    int body_error;        /* nothing can be read any more */
+    unsigned body_status;  /* what is answered to that; 0: nothing */
+    /* The response. */
+    enum coil__http_state state;
+    bool has_body;     /* bytes of a body are sent */
+    bool is_chunked;   /* each piece is a chunk */
+    bool has_length;   /* Content-Length is said */
+    bool is_complete;  /* `pending` is */
+    bool has_server;   /* a Server field of the handler's */
+    int64_t announced; /* bytes of the body; -1: not known */
+    uint64_t written;  /* of those */
+};
+
+struct coil__http_connection {
+    struct coil__list link;
+    struct coil__http_service *service;
+    struct coil_stream *stream;
+    struct coil_task *task;
+    struct coil_scope *wait; /* around what it waits for from its client; else NULL */
+    bool is_idle;            /* and that is a request: who closes the server cancels it */
+    bool was_full;           /* the last receive into `in` has filled it */
+    unsigned greed;          /* receives without a wait, since the last one */
+    struct coil__http_buffer in;
+    struct coil__http_buffer head;    /* a copy of the head */
+    struct coil__http_buffer extra;   /* the field lines that the handler has added */
+    struct coil__http_buffer pending; /* a response's head that is not sent yet */
+    struct coil__http_buffer content; /* what read_all has read */
+    struct coil_http_field *fields;   /* room for `field_room` */
+    size_t field_room;
+    uint64_t requests;
+    bool is_last;       /* no request is read any more */
+    bool may_have_more; /* the client may have sent what nobody will read */
+    bool is_broken;     /* a response is not whole, or the stream does not work */
+    int error;          /* the stream's, once it does not */
+    struct coil_http_exchange exchange;
+};
+
+/* --- buffer.c --- */
+
+/* Room for `size` more bytes behind what is there. 0, -ENOMEM. */
+int coil__http_reserve(struct coil__http_buffer *buffer, size_t size);
+void coil__http_buffer_free(struct coil__http_buffer *buffer);
+/* Frees the memory if it is more than COIL__HTTP_KEPT_ROOM; the contents are gone. */
+void coil__http_buffer_trim(struct coil__http_buffer *buffer);
+
+static inline size_t coil__http_size(const struct coil__http_buffer *buffer)
+{
+    return buffer->end - buffer->start;
+}
+
+/* --- input.c --- */
+
+/* The point in time after a span; COIL_NEVER for none. */
+int64_t coil__http_after(int64_t span_ns);
+
+/* Receives some bytes, waiting until a point in time. Their count; 0: the end; or an error, which
+ * is the stream's (noted as conn->error), a cancel's, or -ETIMEDOUT: coil__http_was_slow tells. */
+ssize_t coil__http_receive(struct coil__http_connection *conn, void *buf, size_t size,
+                           int64_t when);
+
+/* The same into `in`; -ENOMEM. */
+ssize_t coil__http_fill(struct coil__http_connection *conn, int64_t when);
+
+/* Takes bytes from `in`. */
+void coil__http_take(struct coil__http_connection *conn, size_t size);
+
+/* Whether that error is of a deadline of ours, and not of the caller's. */
+bool coil__http_was_slow(int error);
+
+/* --- fields.c --- */
+
+/* Whether two field names are the same, whatever their case. */
+bool coil__http_is_name(const char *name, const char *other);
+
+/* --- request.c --- */
+
+/* Reads a head, and makes an exchange of it. 1; 0: the connection ends here, nothing is to be
+ * answered; a status to answer (400...) before it ends; or an error. */
+int coil__http_read_head(struct coil__http_connection *conn);
+
+/* --- body.c --- */
+
+/* Reads and drops the rest of the body. True if that was possible, within the bounds. */
+bool coil__http_drop_body(struct coil_http_exchange *exchange);
+
+/* --- send.c --- */
+
+/* Sends all pieces, however often it has to wait. 0; or an error, after which the connection is
+ * broken, unless it was a cancel of the caller's and nothing was sent. iov: is changed. */
+int coil__http_send(struct coil__http_connection *conn, struct iovec *iov, int count);
+
+/* --- response.c --- */
+
+/* Answers a request that the handler does not see, or that it has not answered. */
+int coil__http_answer(struct coil_http_exchange *exchange, unsigned status);
+
+/* Puts a head together in the buffer, but for what coil__http_complete adds. size: of the body; -1:
+ * not known. 0, -EINVAL (a type that breaks the head), -ENOMEM. */
+int coil__http_compose(struct coil_http_exchange *exchange, unsigned status, const char *type,
+                       int64_t size, struct coil__http_buffer *buffer);
+
+/* Just before it is sent: how the body ends, and whether the connection does. */
+void coil__http_complete(struct coil_http_exchange *exchange, struct coil__http_buffer *buffer);
+
+/* --- response_body.c --- */
+
+/* Ends what the handler has begun. 0, or an error: the connection is broken. */
+int coil__http_finish(struct coil_http_exchange *exchange);
+
+/* --- connection.c --- */
+
+/* Serves until the connection ends. 0 or an error; conn->is_broken: it is to be aborted. */
+int coil__http_serve(struct coil__http_service *service, struct coil_stream *stream);
+
+/* --- service.c --- */
+
+int coil__http_service_init(struct coil__http_service *service,
+                            const struct coil_http_server_options *options,
+                            coil_http_handler handler, void *user);
+void coil__http_service_deinit(struct coil__http_service *service);
+
+/* Brings the Date up to date, if its second is over. */
+void coil__http_refresh_date(struct coil__http_service *service);
+
+#endif
