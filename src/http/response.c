@@ -87,7 +87,7 @@ static void frame(struct coil_http_exchange *exchange, unsigned status, int64_t 
 
     exchange->has_body = !exchange->is_head && !has_no_body(status) && size != 0;
     exchange->is_chunked = is_unknown && !exchange->is_old;
-    exchange->has_length = size >= 0 && status != 204 && status != 304;
+    exchange->has_length = status == 205 || (size >= 0 && !has_no_body(status));
     exchange->announced = has_no_body(status) ? 0 : size;
     exchange->written = 0;
 }
