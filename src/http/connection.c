@@ -120,7 +120,8 @@ static int serve_one(struct coil__http_connection *conn)
 
 /* --- the end --- */
 
-static void linger(struct coil__http_connection *conn)
+/* 0, or the reason of a cancel. */
+static int linger(struct coil__http_connection *conn)
 {
     struct coil_scope scope = {0};
     char buf[LINGER_SIZE];
@@ -132,13 +133,13 @@ static void linger(struct coil__http_connection *conn)
         rc = coil_stream_flush(conn->stream);
     }
     coil_scope_close(&scope);
-    if (rc < 0) {
-        return;
+    if (rc == 0) {
+        coil_scope_open_timeout(&scope, LINGER_S * COIL_SEC);
+        while (coil_stream_read(conn->stream, buf, sizeof buf) > 0) {
+        }
+        coil_scope_close(&scope);
     }
-    coil_scope_open_timeout(&scope, LINGER_S * COIL_SEC);
-    while (coil_stream_read(conn->stream, buf, sizeof buf) > 0) {
-    }
-    coil_scope_close(&scope);
+    return coil_check_cancel();
 }
 
 int coil__http_serve(struct coil__http_service *service, struct coil_stream *stream)
@@ -152,7 +153,7 @@ int coil__http_serve(struct coil__http_service *service, struct coil_stream *str
         rc = serve_one(&conn);
     }
     if (rc == 0 && conn.may_have_more) {
-        linger(&conn);
+        rc = linger(&conn);
     }
     if (conn.is_broken) {
         coil_stream_abort(stream);

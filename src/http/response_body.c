@@ -141,7 +141,8 @@ int coil__http_finish(struct coil_http_exchange *exchange)
     struct iovec end = {.iov_base = (void *)(uintptr_t) "0\r\n\r\n", .iov_len = 5};
     int rc = 0;
 
-    if (exchange->state == COIL__HTTP_ANSWERED) {
+    if (!is_open(exchange)) { /* answered; or nobody is there to be answered */
+        conn->is_last = conn->is_last || exchange->state == COIL__HTTP_UNANSWERED;
         return 0;
     }
     if (exchange->has_body && exchange->announced >= 0 && !is_whole(exchange)) {

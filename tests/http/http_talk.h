@@ -96,7 +96,7 @@ static inline void hear_answer(size_t size)
 {
     ssize_t n = 1;
 
-    coil_timeout(PATIENCE) {
+    coil_timeout(2 * PATIENCE) {
         while (n > 0 && talk.size < size) {
             n = coil_stream_read(talk.client, talk.answer + talk.size,
                                  sizeof talk.answer - 1 - talk.size);

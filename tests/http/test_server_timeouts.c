@@ -4,7 +4,7 @@
 #define GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 #define TOO_SLOW REFUSED("408", "Request Timeout", "16")
 
-enum { SHORT_MS = 20 };
+#define SHORT (20 * COIL_MSEC)
 
 /* All of them, and long enough for what must not run out. */
 static void set_timeouts(int64_t *which, int64_t span)
@@ -31,7 +31,7 @@ static void check_slow(coil_http_handler handler, const char *request, const cha
 
 TASK_TEST(timeout_of_an_idle_connection)
 {
-    set_timeouts(&talk.options.idle_timeout_ns, SHORT_MS * COIL_MSEC);
+    set_timeouts(&talk.options.idle_timeout_ns, SHORT);
     check_slow(NULL, "", "");
     check_slow(NULL, "\r\n", "");
     check_slow(NULL, GET, OK("11") "GET / ?- @a");
@@ -40,7 +40,7 @@ TASK_TEST(timeout_of_an_idle_connection)
 
 TASK_TEST(timeout_of_a_head)
 {
-    set_timeouts(&talk.options.head_timeout_ns, SHORT_MS * COIL_MSEC);
+    set_timeouts(&talk.options.head_timeout_ns, SHORT);
     check_slow(NULL, "G", TOO_SLOW);
     check_slow(NULL, "GET / HTTP/1.1\r\nHost: a\r\n", TOO_SLOW);
     check_slow(NULL, GET "GET / HT", OK("11") "GET / ?- @a" TOO_SLOW);
@@ -53,7 +53,7 @@ TASK_TEST(timeout_of_a_head_that_drips)
     int64_t start = coil_now();
     bool is_over = false;
 
-    set_timeouts(&talk.options.head_timeout_ns, 5 * SHORT_MS * COIL_MSEC);
+    set_timeouts(&talk.options.head_timeout_ns, 5 * SHORT);
     open_talk(NULL);
     say("GET / HTTP/1.1\r\nHost: a\r\n");
     while (!is_over && coil_now() < start + COIL_MINUTE) {
@@ -61,7 +61,7 @@ TASK_TEST(timeout_of_a_head_that_drips)
         is_over = coil_stream_write(talk.client, "X: y\r\n", 6) < 0 ||
                   coil_stream_try_read(talk.client, talk.answer, 1) == 1;
     }
-    CHECK_INT(coil_now() - start, >=, 5 * SHORT_MS * COIL_MSEC);
+    CHECK_INT(coil_now() - start, >=, 5 * SHORT);
     CHECK_INT(coil_now() - start, <, COIL_MINUTE);
     coil_stream_abort(talk.client);
     talk.client = NULL;
@@ -71,7 +71,7 @@ TASK_TEST(timeout_of_a_head_that_drips)
 
 TASK_TEST(timeout_of_a_body)
 {
-    set_timeouts(&talk.options.body_timeout_ns, SHORT_MS * COIL_MSEC);
+    set_timeouts(&talk.options.body_timeout_ns, SHORT);
     check_slow(echo, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab", TOO_SLOW);
     check_slow(echo, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na",
                TOO_SLOW);
@@ -99,7 +99,7 @@ static int read_and_go_on(struct coil_http_exchange *exchange, void *user)
 
 TASK_TEST(timeout_of_a_body_is_answered)
 {
-    set_timeouts(&talk.options.body_timeout_ns, SHORT_MS * COIL_MSEC);
+    set_timeouts(&talk.options.body_timeout_ns, SHORT);
     check_slow(read_and_go_on, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab",
                TOO_SLOW);
     return 0;
@@ -118,7 +118,7 @@ static int begin_and_read(struct coil_http_exchange *exchange, void *user)
 /* Then there is nothing to be said about it any more. */
 TASK_TEST(timeout_of_a_body_behind_the_response)
 {
-    set_timeouts(&talk.options.body_timeout_ns, SHORT_MS * COIL_MSEC);
+    set_timeouts(&talk.options.body_timeout_ns, SHORT);
     check_slow(begin_and_read, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n",
                OK("2") "ok");
     return 0;
@@ -130,7 +130,7 @@ static int read_impatiently(struct coil_http_exchange *exchange, void *user)
     const char *body = NULL;
 
     (void)user;
-    coil_timeout(SHORT_MS *COIL_MSEC) {
+    coil_timeout(SHORT) {
         CHECK_ERR((int)coil_http_read_all(exchange, &body), -ETIMEDOUT);
         CHECK(!coil_http_is_begun(exchange));
     }
@@ -143,7 +143,7 @@ TASK_TEST(timeout_of_the_handler_is_not_ours)
     set_timeouts(&talk.options.body_timeout_ns, COIL_MINUTE);
     open_talk(read_impatiently);
     say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab");
-    CHECK_OK(coil_sleep(3 * SHORT_MS * COIL_MSEC));
+    CHECK_OK(coil_sleep(3 * SHORT));
     say("c");
     CHECK_OK(coil_stream_write_eof(talk.client));
     hear_answer(ANSWER_ROOM - 1);
@@ -182,7 +182,7 @@ TASK_TEST(timeout_of_a_write)
     coil_http_handler handlers[] = {reply_large, write_large};
 
     talk.stream_options.high_water = 1000;
-    set_timeouts(&talk.options.write_timeout_ns, SHORT_MS * COIL_MSEC);
+    set_timeouts(&talk.options.write_timeout_ns, SHORT);
     for (int i = 0; i < 2; i++) {
         open_talk(handlers[i]);
         say(GET);
@@ -202,7 +202,7 @@ TASK_TEST(timeout_is_not_of_a_write_in_all)
     int64_t start;
 
     talk.stream_options.high_water = 1000;
-    set_timeouts(&talk.options.write_timeout_ns, 2 * SHORT_MS * COIL_MSEC);
+    set_timeouts(&talk.options.write_timeout_ns, 2 * SHORT);
     if (!test_backend_is("sim")) {
         talk.options.write_timeout_ns = 2 * COIL_SEC; /* what others do to the machine is real */
     }
@@ -211,9 +211,9 @@ TASK_TEST(timeout_is_not_of_a_write_in_all)
     start = coil_now();
     for (int i = 0; i < 40; i++) {
         hear_answer(talk.size + 500);
-        CHECK_OK(coil_sleep(SHORT_MS * COIL_MSEC / 4));
+        CHECK_OK(coil_sleep(SHORT / 4));
     }
-    CHECK_INT(coil_now() - start, >, 5 * SHORT_MS * COIL_MSEC);
+    CHECK_INT(coil_now() - start, >, 5 * SHORT);
     hear_answer(ANSWER_ROOM - 1);
     CHECK_INT(talk.size, >, sizeof large);
     CHECK_INT(talk.answer[talk.size - 1], ==, 'x');
