@@ -11,6 +11,7 @@
     ```c told       a whole program of which something is told in debug mode; of all others nothing
     ```c tls        a whole program that needs coil-tls, and finds a certificate for localhost in
                     localhost.pem and localhost-key.pem
+    ```c http       a whole program that needs coil-http
     ```text         directly below one of these (only prose between): its output, to the letter
     ```python       must be Python
     ```python same  a whole program that prints what the C program below it does
@@ -29,7 +30,7 @@ from runner import (Failed, Skipped, check, check_equal, environment, run_all,  
                     without_stalls)
 
 DOCUMENTS = ['README.md', 'docs/guide.md', 'docs/debugging.md',
-             'docs/embedding.md']
+             'docs/embedding.md', 'docs/http.md']
 BACKENDS = ['uring', 'epoll', 'sim']
 TIME_LIMIT = 60
 FLAGS = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter']
@@ -123,6 +124,8 @@ class Documents:
         if 'tls' in block.info.split(' '):
             self.make_certificate()
             libraries = ['-lcoil-tls']
+        if 'http' in block.info.split(' '):
+            libraries = ['-lcoil-http']
         if 'lines' in block.info.split(' '):
             libraries = ['-g']
         program = self.compile(FRAGMENT % block.text if 'fragment' in block.info else block.text,
