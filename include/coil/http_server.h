@@ -88,8 +88,10 @@ COIL_EXPORT COIL_SUSPENDS int coil_http_server_close(struct coil_http_server *se
                                                      int64_t grace_ns);
 
 /* Serves one connection that is there already: over TLS, a unix socket, or one end of
- * coil_stream_pair in a test. Returns when it has ended: 0, or the error of the stream. stream:
- * stays the caller's, who closes it. options: may be NULL; `server` in it is not looked at. */
+ * coil_stream_pair in a test. Returns when it has ended: 0; the error of the stream; -ECONNABORTED:
+ * a response is not whole, so the stream is better aborted than closed; or the reason of a cancel.
+ * stream: stays the caller's, who closes it. options: may be NULL; `server` in it is not looked
+ * at. */
 COIL_EXPORT COIL_SUSPENDS int coil_http_serve_stream(struct coil_stream *stream,
                                                      const struct coil_http_server_options *options,
                                                      coil_http_handler handler, void *user);

@@ -155,9 +155,6 @@ int coil__http_serve(struct coil__http_service *service, struct coil_stream *str
     if (rc == 0 && conn.may_have_more) {
         rc = linger(&conn);
     }
-    if (conn.is_broken) {
-        coil_stream_abort(stream);
-    }
     coil__list_remove(&conn.link);
     coil__http_buffer_free(&conn.in);
     coil__http_buffer_free(&conn.head);

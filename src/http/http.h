@@ -204,7 +204,8 @@ int coil__http_finish(struct coil_http_exchange *exchange);
 
 /* --- connection.c --- */
 
-/* Serves until the connection ends. 0 or an error; conn->is_broken: it is to be aborted. */
+/* Serves until the connection ends. 0, or an error: nothing more is to be sent. -ECONNABORTED: a
+ * response is not whole. */
 int coil__http_serve(struct coil__http_service *service, struct coil_stream *stream);
 
 /* --- service.c --- */

@@ -21,13 +21,15 @@ static int serve_client(struct coil_stream *stream, void *user)
 {
     struct coil__http_service *service = user;
     int rc = coil__http_serve(service, stream);
-    int close_rc = 0;
 
-    coil_timeout(service->settings.write_timeout_ns) {
-        close_rc = coil_stream_close(stream);
+    if (rc < 0) {
+        coil_stream_abort(stream);
+        return rc == -ETIMEDOUT || rc == -ECONNABORTED || rc == -COIL_ECLOSED ? 0 : rc;
     }
-    rc = rc < 0 ? rc : close_rc;
-    return rc == -ETIMEDOUT || rc == -ECONNABORTED || rc == -COIL_ECLOSED ? 0 : rc;
+    coil_timeout(service->settings.write_timeout_ns) {
+        coil_stream_close(stream);
+    }
+    return 0;
 }
 
 int coil_http_server_start(const char *host, uint16_t port,
@@ -140,5 +142,5 @@ int coil_http_serve_stream(struct coil_stream *stream,
         rc = coil__http_serve(&service, stream);
         coil__http_service_deinit(&service);
     }
-    return rc == -ECONNABORTED ? 0 : rc;
+    return rc;
 }

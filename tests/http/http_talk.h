@@ -61,7 +61,12 @@ static inline int serve_pair(void *arg)
     struct talk *t = (struct talk *)arg;
 
     t->rc = coil_http_serve_stream(t->server, &t->options, t->handler, t->user);
-    return coil_stream_close(t->server) < 0 ? 0 : 0;
+    if (t->rc < 0) {
+        coil_stream_abort(t->server);
+    } else {
+        coil_stream_close(t->server);
+    }
+    return 0;
 }
 
 /* handler: NULL: tell. What stands in talk.options and talk.stream_options counts. */

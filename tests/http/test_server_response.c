@@ -329,6 +329,7 @@ TASK_TEST(response_of_a_handler_that_fails)
         CHECK_INT(talk.heard.count, ==, failure.after == 2 ? 1 : 2);
         CHECK_ERR(talk.heard.error, -ENOENT);
         CHECK_STR(talk.heard.task_name, "GET /");
+        CHECK_ERR(talk.rc, failure.after == 2 ? -ECONNABORTED : 0);
     }
     /* A peer that is gone is no news. */
     failure = (struct failure){.after = 0, .rc = -ECONNRESET};
