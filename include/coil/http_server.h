@@ -81,9 +81,10 @@ COIL_EXPORT COIL_SUSPENDS int coil_http_server_start(const char *host, uint16_t 
 COIL_EXPORT int coil_http_server_get_port(const struct coil_http_server *server);
 
 /* Stops accepting, closes connections that are idle, lets requests under way finish (their
- * responses say "Connection: close"), and aborts what is left after grace_ns. Frees the server in
- * any case. 0, or -ETIMEDOUT if something had to be aborted. Cancel: aborts all at once. NULL: does
- * nothing. */
+ * responses say "Connection: close"), and aborts what is left after grace_ns. Frees the server. 0,
+ * or -ETIMEDOUT if something had to be aborted. Cancel: aborts all at once. NULL: does nothing.
+ * Nothing is done either with -EDEADLK (in one of its handlers), -COIL_ECLOSED (another task closes
+ * it) and -COIL_ENOTASK. */
 COIL_EXPORT COIL_SUSPENDS int coil_http_server_close(struct coil_http_server *server,
                                                      int64_t grace_ns);
 

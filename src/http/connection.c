@@ -38,11 +38,15 @@ static int return_error(void *arg)
 static void report(const struct coil_http_exchange *exchange, int rc)
 {
     char name[32];
+    struct coil_task *task;
     struct coil_task_options options = {
         .name = name, .copy_size = sizeof rc, .eager = true, .site = COIL_HERE};
 
     snprintf(name, sizeof name, "%s %s", exchange->method, exchange->path);
-    coil_detach(coil_task_create(&options, return_error, &rc));
+    task = coil_task_create(&options, return_error, &rc);
+    if (task) {
+        coil_detach(task);
+    }
 }
 
 /* --- an exchange --- */

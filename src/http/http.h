@@ -99,6 +99,7 @@ struct coil_http_exchange {
     enum coil__http_state state;
     bool has_body;     /* bytes of a body are sent */
     bool is_chunked;   /* each piece is a chunk */
+    bool is_empty;     /* a status that has no body */
     bool has_length;   /* Content-Length is said */
     bool is_complete;  /* `pending` is */
     bool has_server;   /* a Server field of the handler's */

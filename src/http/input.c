@@ -25,6 +25,9 @@ static ssize_t receive_later(struct coil__http_connection *conn, void *buf, size
     struct coil_scope scope = {0};
     ssize_t count;
 
+    if (conn->is_idle && conn->service->is_closing) { /* since it was asked when */
+        when = 0;
+    }
     coil_scope_open_deadline(&scope, when); /* if there is no memory for it, the read fails */
     conn->wait = &scope;
     conn->greed = 0;

@@ -69,8 +69,9 @@ static bool has_no_body(unsigned status)
     return status == 204 || status == 205 || status == 304;
 }
 
-/* Whether another request can follow. A client that was not asked for its body may send it or not,
- * and one that has a large one to send is not to send it for nothing. */
+/* Whether another request can follow. A client that was not asked for its body may send it or not;
+ * one that has a large one to send is not to send it for nothing, unless a handler that has begun
+ * its response may still read it. */
 static bool is_last(const struct coil_http_exchange *exchange)
 {
     const struct coil__http_connection *conn = exchange->conn;
@@ -78,7 +79,8 @@ static bool is_last(const struct coil_http_exchange *exchange)
 
     return conn->is_last || !exchange->keep_alive || conn->service->is_closing ||
            (max > 0 && conn->requests >= max) || exchange->awaits_continue ||
-           exchange->body_error < 0 || exchange->left > COIL__HTTP_DROP_BOUND;
+           exchange->body_error < 0 ||
+           (exchange->state == COIL__HTTP_UNANSWERED && exchange->left > COIL__HTTP_DROP_BOUND);
 }
 
 static void frame(struct coil_http_exchange *exchange, unsigned status, int64_t size)
@@ -88,7 +90,8 @@ static void frame(struct coil_http_exchange *exchange, unsigned status, int64_t 
     exchange->has_body = !exchange->is_head && !has_no_body(status) && size != 0;
     exchange->is_chunked = is_unknown && !exchange->is_old;
     exchange->has_length = status == 205 || (size >= 0 && !has_no_body(status));
-    exchange->announced = has_no_body(status) ? 0 : size;
+    exchange->is_empty = has_no_body(status);
+    exchange->announced = size;
     exchange->written = 0;
 }
 
@@ -159,7 +162,7 @@ void coil__http_complete(struct coil_http_exchange *exchange, struct coil__http_
         PUT(buffer, "Transfer-Encoding: chunked\r\n");
     } else if (exchange->has_length) {
         PUT(buffer, "Content-Length: ");
-        put_number(buffer, (uint64_t)exchange->announced);
+        put_number(buffer, exchange->is_empty ? 0 : (uint64_t)exchange->announced);
         PUT(buffer, "\r\n");
     }
     if (conn->is_last) {

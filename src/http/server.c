@@ -136,8 +136,9 @@ int coil_http_serve_stream(struct coil_stream *stream,
                            coil_http_handler handler, void *user)
 {
     struct coil__http_service service;
-    int rc = coil__http_service_init(&service, options, handler, user);
+    int rc = coil_current_task() ? 0 : -COIL_ENOTASK;
 
+    rc = rc < 0 ? rc : coil__http_service_init(&service, options, handler, user);
     if (rc == 0) {
         rc = coil__http_serve(&service, stream);
         coil__http_service_deinit(&service);

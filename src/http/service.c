@@ -20,6 +20,7 @@ static void take_settings(struct coil__http_settings *settings,
 
     *settings = (struct coil__http_settings){
         .limits.head = (uint32_t)max_head,
+        .limits.field = max_head > COIL__HTTP1_DEFAULT_HEAD ? (uint32_t)max_head : 0,
         .max_fields = options->max_fields > 0 ? options->max_fields : 100,
         .max_body = options->max_body > 0 ? options->max_body : 1024 * 1024,
         .head_timeout_ns = time_of(options->head_timeout_ns, 10 * COIL_SEC),

@@ -240,6 +240,19 @@ static int begin_then_read(struct coil_http_exchange *exchange, void *user)
     return rc;
 }
 
+static int stream_back(struct coil_http_exchange *exchange, void *user)
+{
+    char buf[1000];
+    ssize_t n;
+    int rc = coil_http_begin(exchange, 200, NULL, coil_http_body_size(exchange));
+
+    (void)user;
+    while (rc >= 0 && (n = coil_http_read(exchange, buf, sizeof buf)) != 0) {
+        rc = n < 0 ? (int)n : (int)coil_http_write(exchange, buf, (size_t)n);
+    }
+    return rc;
+}
+
 /* As long as the response has only been begun, and nothing of it is sent, one can still ask. */
 TASK_TEST(body_is_asked_for_by_who_streams)
 {
@@ -251,6 +264,32 @@ TASK_TEST(body_is_asked_for_by_who_streams)
     hear_answer(ANSWER_ROOM - 1);
     drop_dates();
     CHECK_STR(talk.answer, CONTINUE OK("5") "hello");
+    close_talk();
+    return 0;
+}
+
+/* What comes and what goes is large, and the connection goes on. */
+TASK_TEST(body_is_large_and_streamed)
+{
+    enum { SIZE = 150000 };
+    static char request[SIZE + 200];
+    int at = snprintf(request, sizeof request,
+                      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", SIZE);
+
+    for (int i = 0; i < SIZE; i++) {
+        request[at + i] = (char)('a' + i % 26);
+    }
+    memcpy(request + at + SIZE, POST("", ""), sizeof POST("", ""));
+    talk.stream_options.high_water = 2 * sizeof request;
+    open_talk(stream_back);
+    say(request);
+    CHECK_OK(coil_stream_write_eof(talk.client));
+    hear_answer(ANSWER_ROOM - 1);
+    drop_dates();
+    CHECK_INT(talk.size, ==, strlen(OK("150000") OK("0")) + SIZE);
+    CHECK_MEM(talk.answer, OK("150000"), strlen(OK("150000")));
+    CHECK_MEM(talk.answer + strlen(OK("150000")), request + at, SIZE);
+    CHECK_STR(talk.answer + strlen(OK("150000")) + SIZE, OK("0"));
     close_talk();
     return 0;
 }

@@ -4,6 +4,8 @@
 #include "http_talk.h"
 
 #define GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+#define STREAM "POST /stream HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define EXPECT "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n"
 #define POST "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n"
 
 /* --- cancels --- */
@@ -279,9 +281,8 @@ static int whole_story(void *arg)
         "TP/1.1\r\nHost: a\r\n\r\n",
         POST,
         "abc",
-        "POST /stream HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
-        "chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n",
+        STREAM "3\r\nabc\r\n0\r\n\r\n",
+        EXPECT,
         "a",
         "nonsense\r\n\r\n",
     };

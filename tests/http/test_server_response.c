@@ -117,6 +117,14 @@ static int stream_status(struct coil_http_exchange *exchange, void *user)
     return 0;
 }
 
+/* It need not look at the status before it writes. */
+static int write_status(struct coil_http_exchange *exchange, void *user)
+{
+    CHECK_OK(coil_http_begin(exchange, *(const unsigned *)user, NULL, 4));
+    CHECK_INT(coil_http_write(exchange, "body", 4), ==, 4);
+    return 0;
+}
+
 TASK_TEST(response_without_a_body)
 {
     static const struct {
@@ -136,6 +144,10 @@ TASK_TEST(response_without_a_body)
         check_answer(stream_status, GET, rows[i].answer);
         check_answer(reply_status, HEAD, rows[i].answer);
     }
+    status = 304;
+    check_answer(write_status, GET GET,
+                 "HTTP/1.1 304 Not Modified\r\n\r\n"
+                 "HTTP/1.1 304 Not Modified\r\n\r\n");
     status = 200;
     check_answer(reply_status, HEAD GET, OK("4") OK("4") "body");
     return 0;
