@@ -247,10 +247,12 @@ TASK_TEST(serve_until_it_is_cancelled)
     entered = 0;
     go_on = (struct coil_event){.is_set_ = false};
     task = coil_create_task(serve_for_ever, &port);
-    CHECK_OK(coil_sleep(test_moment_ns()));
-    for (int i = 0; i < 2; i++) {
-        CHECK_OK(coil_open_connection("127.0.0.1", port, NULL, &streams[i]));
+    coil_timeout(PATIENCE) {
+        while (coil_open_connection("127.0.0.1", port, NULL, &streams[0]) == -ECONNREFUSED) {
+            coil_sleep(COIL_MSEC); /* it does not listen yet */
+        }
     }
+    CHECK_OK(coil_open_connection("127.0.0.1", port, NULL, &streams[1]));
     send_all(streams[0], GET);
     wait_entered(1);
     coil_cancel(task);
