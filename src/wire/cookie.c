@@ -99,7 +99,9 @@ static bool is_domain(struct coil__slice domain)
 static bool is_path(struct coil__slice path)
 {
     for (size_t i = 0; i < path.size; i++) {
-        if (path.start[i] < ' ' || path.start[i] == 0x7f || path.start[i] == ';') {
+        unsigned char c = (unsigned char)path.start[i];
+
+        if (c < ' ' || c >= 0x7f || c == ';') {
             return false;
         }
     }
