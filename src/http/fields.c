@@ -1,20 +1,6 @@
 /* fields.c - what a handler asks of a request's head. */
 #include "http/http.h"
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-bool coil__http_is_name(const char *name, const char *other)
-{
-    while (*name && lower(*name) == lower(*other)) {
-        name++;
-        other++;
-    }
-    return *name == *other;
-}
-
 const char *coil_http_method(const struct coil_http_exchange *exchange)
 {
     return exchange ? exchange->method : "";
@@ -37,8 +23,10 @@ const char *coil_http_host(const struct coil_http_exchange *exchange)
 
 const char *coil_http_get_field(const struct coil_http_exchange *exchange, const char *name)
 {
+    struct coil__slice wanted = coil__slice_of(name);
+
     for (size_t i = 0; exchange && name && i < exchange->field_count; i++) {
-        if (coil__http_is_name(exchange->conn->fields[i].name, name)) {
+        if (coil__slice_is_like(wanted, exchange->conn->fields[i].name)) {
             return exchange->conn->fields[i].value;
         }
     }

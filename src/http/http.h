@@ -163,11 +163,6 @@ void coil__http_take(struct coil__http_connection *conn, size_t size);
 /* Whether that error is of a deadline of ours, and not of the caller's. */
 bool coil__http_was_slow(int error);
 
-/* --- fields.c --- */
-
-/* Whether two field names are the same, whatever their case. */
-bool coil__http_is_name(const char *name, const char *other);
-
 /* --- request.c --- */
 
 /* Reads a head, and makes an exchange of it. 1; 0: the connection ends here, nothing is to be

@@ -11,11 +11,11 @@ enum { HEAD_BASE = 192 };
 
 /* --- fields of the handler's --- */
 
-static bool is_ours(const char *name)
+static bool is_ours(struct coil__slice name)
 {
-    return coil__http_is_name(name, "Content-Length") ||
-           coil__http_is_name(name, "Transfer-Encoding") ||
-           coil__http_is_name(name, "Connection") || coil__http_is_name(name, "Date");
+    return coil__slice_is_like(name, "Content-Length") ||
+           coil__slice_is_like(name, "Transfer-Encoding") ||
+           coil__slice_is_like(name, "Connection") || coil__slice_is_like(name, "Date");
 }
 
 /* Writes a field line behind what is in the buffer. 0, -EINVAL, -ENOMEM. */
@@ -43,14 +43,14 @@ int coil_http_add_field(struct coil_http_exchange *exchange, const char *name, c
 {
     int rc;
 
-    if (!exchange || !name || !value || is_ours(name)) {
+    if (!exchange || !name || !value || is_ours(coil__slice_of(name))) {
         return -EINVAL;
     }
     if (exchange->state != COIL__HTTP_UNANSWERED) {
         return -COIL_EINVALIDSTATE;
     }
     rc = append_field(&exchange->conn->extra, name, value);
-    if (rc == 0 && coil__http_is_name(name, "Server")) {
+    if (rc == 0 && coil__slice_is_like(coil__slice_of(name), "Server")) {
         exchange->has_server = true;
     }
     return rc;
@@ -105,14 +105,10 @@ static void put(struct coil__http_buffer *buffer, const char *data, size_t size)
 
 static void put_number(struct coil__http_buffer *buffer, uint64_t number)
 {
-    char digits[20];
-    size_t at = sizeof digits;
+    char room[COIL__DIGITS];
+    struct coil__slice digits = coil__slice_of_number(number, room);
 
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    put(buffer, digits + at, sizeof digits - at);
+    put(buffer, digits.start, digits.size);
 }
 
 static void put_status(struct coil__http_buffer *buffer, unsigned status)

@@ -99,9 +99,9 @@ static bool is_domain(struct coil__slice domain)
 static bool is_path(struct coil__slice path)
 {
     for (size_t i = 0; i < path.size; i++) {
-        unsigned char c = (unsigned char)path.start[i];
+        char c = path.start[i];
 
-        if (c < ' ' || c >= 0x7f || c == ';') {
+        if (coil__is_control(c) || (unsigned char)c >= 0x80 || c == ';') {
             return false;
         }
     }

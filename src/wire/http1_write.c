@@ -124,14 +124,9 @@ void coil__http1_write_field(struct coil__http1_writer *writer, struct coil__sli
 void coil__http1_write_number(struct coil__http1_writer *writer, struct coil__slice name,
                               uint64_t number)
 {
-    char digits[20];
-    size_t at = sizeof digits;
+    char room[COIL__DIGITS];
 
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    coil__http1_write_field(writer, name, (struct coil__slice){digits + at, sizeof digits - at});
+    coil__http1_write_field(writer, name, coil__slice_of_number(number, room));
 }
 
 /* --- chunks (RFC 9112, section 7.1) --- */

@@ -65,9 +65,9 @@ static size_t value_size(struct coil__slice text)
         return i;
     }
     for (i = 1; i < text.size && text.start[i] != '"'; i++) {
-        unsigned char c = (unsigned char)text.start[i];
+        char c = text.start[i];
 
-        if ((c < ' ' && c != '\t') || c == 0x7f) {
+        if (coil__is_control(c) && c != '\t') {
             return 0;
         }
         i += c == '\\';
@@ -247,7 +247,7 @@ struct coil__slice coil__filename_base(struct coil__slice name)
     struct coil__slice base = {name.start, 0};
 
     for (size_t i = 0; i < name.size; i++) {
-        if ((unsigned char)name.start[i] < ' ' || name.start[i] == 0x7f) {
+        if (coil__is_control(name.start[i])) {
             return (struct coil__slice){0};
         }
     }
@@ -314,7 +314,7 @@ ssize_t coil__disposition_format(const char *type, struct coil__slice filename, 
     for (size_t i = 0; i < filename.size; i++) {
         char c = filename.start[i];
 
-        if ((unsigned char)c < ' ' || c == 0x7f) {
+        if (coil__is_control(c)) {
             return -EINVAL;
         }
         if (c == '"' || c == '\\') {

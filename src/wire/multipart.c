@@ -230,8 +230,7 @@ static int use_line(struct coil__multipart *parser, struct coil__slice line,
         return -COIL__EMULTIPART_HEAD; /* a folded line too */
     }
     for (size_t i = 0; i < value.size; i++) {
-        if (((unsigned char)value.start[i] < ' ' && value.start[i] != '\t') ||
-            value.start[i] == 0x7f) {
+        if (coil__is_control(value.start[i]) && value.start[i] != '\t') {
             return -COIL__EMULTIPART_HEAD;
         }
     }

@@ -55,9 +55,7 @@ ssize_t coil__multipart_write_part(struct coil__slice boundary, bool is_first,
         return rc;
     }
     for (size_t i = 0; i < part->content_type.size; i++) {
-        unsigned char c = (unsigned char)part->content_type.start[i];
-
-        if (c < ' ' || c == 0x7f) {
+        if (coil__is_control(part->content_type.start[i])) {
             return -EINVAL;
         }
     }

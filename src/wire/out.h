@@ -44,14 +44,9 @@ static inline void coil__out_string(struct coil__out *out, const char *string)
 
 static inline void coil__out_number(struct coil__out *out, uint64_t number)
 {
-    char digits[20];
-    size_t at = sizeof digits;
+    char room[COIL__DIGITS];
 
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    coil__out_slice(out, (struct coil__slice){digits + at, sizeof digits - at});
+    coil__out_slice(out, coil__slice_of_number(number, room));
 }
 
 /* "%2F" for '/'. */

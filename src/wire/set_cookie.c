@@ -206,9 +206,9 @@ int coil__set_cookie_parse(struct coil__slice field, struct coil__set_cookie *re
     struct coil__slice pair;
 
     for (size_t i = 0; i < rest.size; i++) {
-        unsigned char c = (unsigned char)rest.start[i];
+        char c = rest.start[i];
 
-        if ((c < ' ' && c != '\t') || c == 0x7f) {
+        if (coil__is_control(c) && c != '\t') {
             return -COIL__ECOOKIE_CONTROL;
         }
     }

@@ -46,6 +46,20 @@ bool coil__slice_is_like(struct coil__slice slice, const char *string);
 /* Without the blanks and tabs around it (RFC 9110, section 5.6.3, OWS). */
 struct coil__slice coil__slice_trim(struct coil__slice slice);
 
+enum { COIL__DIGITS = 20 }; /* of the largest number */
+
+/* The number in decimal digits, at the end of `room`. */
+static inline struct coil__slice coil__slice_of_number(uint64_t number, char room[COIL__DIGITS])
+{
+    size_t at = COIL__DIGITS;
+
+    do {
+        room[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return (struct coil__slice){room + at, COIL__DIGITS - at};
+}
+
 /* --- characters --- */
 
 static inline bool coil__is_digit(char c)
@@ -61,6 +75,12 @@ static inline bool coil__is_letter(char c)
 static inline char coil__to_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+/* RFC 5234, appendix B.1: CTL. */
+static inline bool coil__is_control(char c)
+{
+    return (unsigned char)c < ' ' || c == 0x7f;
 }
 
 /* 0 to 15; -1: no hexadecimal digit. */
