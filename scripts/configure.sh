@@ -21,7 +21,7 @@ build-clang) export CC=clang && set -- ;;
 build-cet) set -- -Dc_args=-fcf-protection=full -Dexamples=false -Dbench=false ;;
 build-ucontext) set -- -Dcontext=ucontext -Dexamples=false -Dbench=false ;;
 build-aarch64) set -- --cross-file scripts/aarch64.ini -During=disabled -Dvalgrind=disabled \
-    -Dtls=disabled ;;
+    -Dtls=disabled -Dhttp=disabled ;;
 build-asan)
     # shellcheck disable=SC2086
     set -- $sanitized -Db_sanitize=address,undefined \

@@ -7,9 +7,9 @@ set -eu
 
 packages_of() {
     case $1 in
-    build) echo gcc libc6-dev meson ninja-build pkg-config liburing-dev libssl-dev \
-        systemtap-sdt-dev ;;
-    build) echo gcc libc6-dev meson ninja-build pkg-config liburing-dev libssl-dev libdw-dev ;;
+    build) echo gcc libc6-dev meson ninja-build pkg-config liburing-dev libssl-dev libdw-dev \
+        systemtap-sdt-dev zlib1g-dev libbrotli-dev libzstd-dev libnghttp2-dev libwslay-dev \
+        libjansson-dev ;;
     demo) echo nginx-light libnginx-mod-http-echo curl ;;
     sanitize) echo valgrind gdb ;;
     fuzz) echo clang libclang-rt-14-dev ;;

@@ -125,6 +125,8 @@ class Documents:
             self.make_certificate()
             libraries = ['-lcoil-tls']
         if 'http' in block.info.split(' '):
+            if not os.path.exists(os.path.join(self.build, 'libcoil-http.so')):
+                raise Skipped('coil-http is not built')
             libraries = ['-lcoil-http']
         if 'lines' in block.info.split(' '):
             libraries = ['-g']

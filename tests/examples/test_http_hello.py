@@ -111,7 +111,8 @@ def test_curl_posts():
         done = subprocess.run(
             [tool('curl'), '-s', '--data-binary', '@-', '-H', 'Transfer-Encoding: chunked', url],
             input=data * 2, capture_output=True, check=False, timeout=LIMIT)
-        check(done.returncode in (18, 56), done.returncode)
+        # Which of receiving and sending it learns it from is chance (18, 56; 55).
+        check(done.returncode in (18, 55, 56), done.returncode)
     on_each(go)
 
 

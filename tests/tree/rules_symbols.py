@@ -149,8 +149,12 @@ def through_macros(words, headers):
     return known
 
 
-# Libraries beside the core, which are there if what they need is.
-LIBRARIES = ('libcoil', 'libcoil-http', 'libcoil-tls')
+# The core, and libraries beside it, which are there if what they need is; with the names they own.
+LIBRARIES = {
+    'libcoil': (),
+    'libcoil-http': ('coil_app_', 'coil_http_', 'coil_json_', 'coil_websocket_'),
+    'libcoil-tls': ('coil_tls_',),
+}
 
 
 class Symbols:
@@ -162,10 +166,10 @@ class Symbols:
         self.exported = set()
         self.globals = set()
         self.objects = set()
-        for name in LIBRARIES:
+        for name, own in LIBRARIES.items():
             self.add(os.path.join(build, name + '.so'), os.path.join(build, name + '.a'))
-        if not os.path.exists(os.path.join(build, 'libcoil-tls.so')):
-            self.declared = [d for d in self.declared if not d.name.startswith('coil_tls_')]
+            if own and not os.path.exists(os.path.join(build, name + '.so')):
+                self.declared = [d for d in self.declared if not d.name.startswith(own)]
 
     def add(self, shared, archive):
         if os.path.exists(shared) and os.path.exists(archive):
