@@ -8,7 +8,7 @@
 #   make fuzz       what parses, SECONDS=60 for each target (clang)
 #   make cross      the tests on aarch64, under qemu-user
 #   make repeat     the tests again and again (N=200), until one fails
-#   make bench      the benchmarks; bench-deps installs the peers
+#   make bench      the benchmarks; bench-web those of HTTP alone; bench-deps installs the peers
 #   make install    PREFIX=/usr/local LIBDIR=lib DESTDIR=
 #   make fmt clean
 
@@ -54,6 +54,10 @@ repeat: all
 
 bench: all
 	@$(PYTHON) bench/run.py --write
+	@$(PYTHON) bench/web.py --write
+
+bench-web: all
+	@$(PYTHON) bench/web.py --write
 
 bench-deps:
 	@bench/deps.sh
@@ -69,4 +73,4 @@ fmt:
 clean:
 	@rm -rf build build-*
 
-.PHONY: all test demo sanitize torture fuzz cross repeat bench bench-deps install fmt clean
+.PHONY: all test demo sanitize torture fuzz cross repeat bench bench-web bench-deps install fmt clean

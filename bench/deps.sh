@@ -16,6 +16,10 @@ libasio-dev
 golang-go
 cargo rustc librust-tokio-dev
 python3-uvloop
+nginx-light wrk nghttp2-client h2o
+nodejs node-ws
+uvicorn python3-fastapi python3-websockets
+libcurl4-openssl-dev
 valgrind
 "
 

@@ -1,6 +1,6 @@
 /* http.c - "Hello, World!" over HTTP; linked with libcoil-http.
  *
- *     coil_bench_http http PORT      serves on 127.0.0.1, prints "ready"
+ *     coil_bench_http hello PORT     serves on 127.0.0.1, prints "ready"
  *
  * Written as a user would: public headers only, the default options.
  */
@@ -40,8 +40,8 @@ int main(int argc, char **argv)
 {
     uint16_t port;
 
-    if (argc != 3 || strcmp(argv[1], "http") != 0) {
-        fprintf(stderr, "usage: coil_bench_http http PORT\n");
+    if (argc != 3 || strcmp(argv[1], "hello") != 0) {
+        fprintf(stderr, "usage: coil_bench_http hello PORT\n");
         return 2;
     }
     port = (uint16_t)strtoul(argv[2], NULL, 10);

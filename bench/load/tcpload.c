@@ -11,7 +11,9 @@
  * clock, all threads, in ns) and its RSS. Idle: opens the connections, sends one message on each,
  * holds, and reports how much the server's RSS has grown per connection.
  *
- * Built with -DLOAD_TLS it is tlsload: the same over TLS (1.3, any certificate).
+ * Built with -DLOAD_TLS it is tlsload: the same over TLS (1.3, any certificate); with
+ * -DLOAD_WEBSOCKET wsload: a message of at most 125 bytes is a binary frame each (RFC 6455; the mask
+ * is four zeros).
  *
  * One thread, edge-triggered epoll, nothing allocated once the connections are open. Prints one
  * line of key=value; exits with 1 and a sentence if a server misbehaves.
@@ -189,6 +191,57 @@ static void conn_secure(struct conn *conn)
     conn->tls = SSL_new(ssl_ctx);
     if (!conn->tls || !SSL_set_fd(conn->tls, conn->fd) || SSL_connect(conn->tls) <= 0) {
         die("the TLS handshake has failed", 0);
+    }
+}
+#elif defined LOAD_WEBSOCKET
+enum { FRAME_HEAD = 2, FRAME_MASK = 4, FRAME_MAX = 125 };
+
+/* Frames are small: they come and go as a whole, or not at all. */
+static ssize_t put(struct conn *conn, const char *data, size_t size)
+{
+    char frame[FRAME_HEAD + FRAME_MASK + FRAME_MAX] = {(char)0x82, (char)(0x80 | size)};
+    size_t all = FRAME_HEAD + FRAME_MASK + size;
+    ssize_t n;
+
+    memcpy(frame + FRAME_HEAD + FRAME_MASK, data, size);
+    n = send(conn->fd, frame, all, MSG_NOSIGNAL);
+    if (n >= 0 && (size_t)n < all) {
+        die("a frame does not fit", 0);
+    }
+    return n < 0 ? n : (ssize_t)size;
+}
+
+static ssize_t get(struct conn *conn, char *buf, size_t size)
+{
+    ssize_t n = recv(conn->fd, buf, size, 0);
+
+    if (n > 0 && (n != (ssize_t)(FRAME_HEAD + opt.size) || (uint8_t)buf[0] != 0x82 ||
+                  (size_t)buf[1] != opt.size)) {
+        die("no frame of that size came back", 0);
+    }
+    if (n > 0) {
+        n -= FRAME_HEAD;
+        memmove(buf, buf + FRAME_HEAD, (size_t)n);
+    }
+    return n;
+}
+
+/* While the socket still blocks. */
+static void conn_secure(struct conn *conn)
+{
+    static const char request[] =
+        "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    char answer[1024];
+    size_t size = 0;
+    ssize_t n = send(conn->fd, request, sizeof request - 1, MSG_NOSIGNAL);
+
+    while (n > 0 && !(size >= 4 && memcmp(answer + size - 4, "\r\n\r\n", 4) == 0)) {
+        n = size < sizeof answer ? recv(conn->fd, answer + size, sizeof answer - size, 0) : 0;
+        size += n > 0 ? (size_t)n : 0;
+    }
+    if (n <= 0 || size < 12 || memcmp(answer, "HTTP/1.1 101", 12) != 0) {
+        die("the server does not speak WebSocket", n < 0 ? errno : 0);
     }
 }
 #else
