@@ -49,3 +49,43 @@ void coil__http_buffer_trim(struct coil__http_buffer *buffer)
         coil__http_buffer_free(buffer);
     }
 }
+
+/* --- what an exchange gathers --- */
+
+int coil__http_reserve_fields(struct coil__http_memory *memory, size_t count)
+{
+    struct coil_http_field *fields;
+
+    if (count <= memory->field_room) {
+        return 0;
+    }
+    fields = coil__realloc_array(memory->fields, count, sizeof *fields);
+    if (!fields) {
+        return -ENOMEM;
+    }
+    memory->fields = fields;
+    memory->field_room = count;
+    return 0;
+}
+
+void coil__http_memory_trim(struct coil__http_memory *memory)
+{
+    coil__http_buffer_trim(&memory->extra);
+    coil__http_buffer_trim(&memory->pending);
+    coil__http_buffer_trim(&memory->content);
+    if (memory->field_room * sizeof *memory->fields > COIL__HTTP_KEPT_ROOM) {
+        coil__free(memory->fields);
+        memory->fields = NULL;
+        memory->field_room = 0;
+    }
+}
+
+void coil__http_memory_free(struct coil__http_memory *memory)
+{
+    coil__http_buffer_free(&memory->extra);
+    coil__http_buffer_free(&memory->pending);
+    coil__http_buffer_free(&memory->content);
+    coil__free(memory->fields);
+    memory->fields = NULL;
+    memory->field_room = 0;
+}

@@ -26,8 +26,8 @@ const char *coil_http_get_field(const struct coil_http_exchange *exchange, const
     struct coil__slice wanted = coil__slice_of(name);
 
     for (size_t i = 0; exchange && name && i < exchange->field_count; i++) {
-        if (coil__slice_is_like(wanted, exchange->conn->fields[i].name)) {
-            return exchange->conn->fields[i].value;
+        if (coil__slice_is_like(wanted, exchange->memory->fields[i].name)) {
+            return exchange->memory->fields[i].value;
         }
     }
     return NULL;
@@ -39,7 +39,7 @@ const struct coil_http_field *coil_http_get_fields(const struct coil_http_exchan
     if (ret_count) {
         *ret_count = exchange ? exchange->field_count : 0;
     }
-    return exchange ? exchange->conn->fields : NULL;
+    return exchange ? exchange->memory->fields : NULL;
 }
 
 int64_t coil_http_body_size(const struct coil_http_exchange *exchange)

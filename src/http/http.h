@@ -1,9 +1,11 @@
 /* http.h - what the files of the server share: the service, its connections, their exchanges.
  *
- * A service is a handler with its settings. It has connections, each served by one task, and a
- * connection has one exchange at a time, whose struct and buffers it uses again for the next one.
+ * A service is a handler with its settings. It has connections, each served by one task. An
+ * exchange is the same thing whatever carries it: what a handler calls stands in files without a
+ * number (body.c, response.c), and what the protocol adds is behind `protocol`.
  *
- * A connection receives into `in`. The strings of a request stand there too, if it has no body:
+ * A connection of HTTP/1.1 has one exchange at a time, whose struct and memory it uses again for
+ * the next one. It receives into `in`. The strings of a request stand there too, if it has no body:
  * nothing is received before the exchange is over. Else the head is copied into `head` first.
  */
 #ifndef COIL__HTTP_HTTP_H
@@ -16,6 +18,7 @@
 #include <coil/http_server.h>
 #include <coil/scope.h>
 
+#include <string.h>
 #include <sys/uio.h>
 
 struct coil_task;
@@ -69,10 +72,35 @@ enum coil__http_state {
     COIL__HTTP_ANSWERED,
 };
 
+/* What an exchange gathers, each valid until it is over. */
+struct coil__http_memory {
+    struct coil__http_buffer extra;   /* the field lines that the handler has added */
+    struct coil__http_buffer pending; /* the response's head, until it is sent */
+    struct coil__http_buffer content; /* what read_all has read */
+    struct coil_http_field *fields;   /* of the request; room for `field_room` */
+    size_t field_room;
+};
+
+/* What an exchange asks of the protocol that carries it. */
+struct coil__http_protocol {
+    /* Reads 1 to `size` bytes of a body that is not over, or finds its end. As coil_http_read;
+     * notes body_error and body_status. */
+    ssize_t (*read)(struct coil_http_exchange *exchange, void *buf, size_t size);
+    /* Sends a piece of the body, behind the head in `pending` if that is still there. is_end: it
+     * is the last one. What cannot be sent in part only (or at all) sets is_broken. 0, or an
+     * error. */
+    int (*send)(struct coil_http_exchange *exchange, const void *body, size_t size, bool is_end);
+    /* Hands everything to the system, within the time to write. 0, or an error. */
+    int (*flush)(struct coil_http_exchange *exchange);
+};
+
 struct coil__http_connection;
 
 struct coil_http_exchange {
-    struct coil__http_connection *conn;
+    const struct coil__http_protocol *protocol;
+    struct coil__http_service *service;
+    struct coil__http_memory *memory;
+    struct coil__http_connection *conn; /* HTTP/1.1; else NULL */
     /* The request. */
     const char *method;
     const char *path;
@@ -84,25 +112,28 @@ struct coil_http_exchange {
     bool keep_alive; /* the client's wish */
     bool awaits_continue;
     /* The request's body. */
-    enum coil__http1_framing framing;
-    struct coil__http1_body body;
-    int64_t body_size; /* as announced; -1: not known */
-    uint64_t left;     /* COIL__HTTP1_LENGTH: bytes to be handed out */
-    size_t piece;      /* COIL__HTTP1_CHUNKED: of a piece at in.start + piece_at, not handed out */
-    size_t piece_at;
-    size_t piece_consumed; /* to be taken from `in` behind it */
+    enum coil__http1_framing framing; /* LENGTH: body_size is known; else CHUNKED */
+    struct coil__http1_body body;     /* HTTP/1.1 */
+    int64_t body_size;                /* as announced; -1: not known */
+    uint64_t left;                    /* COIL__HTTP1_LENGTH: bytes to be handed out */
+    size_t piece;          /* COIL__HTTP1_CHUNKED: bytes that are there, not handed out */
+    size_t piece_at;       /* HTTP/1.1: they stand at in.start + piece_at */
+    size_t piece_consumed; /* HTTP/1.1: to be taken from `in` behind them */
     bool is_read;          /* the body is over */
     bool is_read_all;      /* and was handed out by read_all */
     int body_error;        /* nothing can be read any more */
     unsigned body_status;  /* what is answered to that; 0: nothing */
     /* The response. */
     enum coil__http_state state;
+    unsigned status;
     bool has_body;     /* bytes of a body are sent */
     bool is_chunked;   /* each piece is a chunk */
     bool is_empty;     /* a status that has no body */
     bool has_length;   /* Content-Length is said */
     bool is_complete;  /* `pending` is */
     bool has_server;   /* a Server field of the handler's */
+    bool is_broken;    /* the response cannot become whole, or its carrier does not work */
+    int error;         /* the carrier's, once it does not */
     int64_t announced; /* bytes of the body; -1: not known */
     uint64_t written;  /* of those */
 };
@@ -117,17 +148,11 @@ struct coil__http_connection {
     bool was_full;           /* the last receive into `in` has filled it */
     unsigned greed;          /* receives without a wait, since the last one */
     struct coil__http_buffer in;
-    struct coil__http_buffer head;    /* a copy of the head */
-    struct coil__http_buffer extra;   /* the field lines that the handler has added */
-    struct coil__http_buffer pending; /* a response's head that is not sent yet */
-    struct coil__http_buffer content; /* what read_all has read */
-    struct coil_http_field *fields;   /* room for `field_room` */
-    size_t field_room;
+    struct coil__http_buffer head; /* a copy of the head */
+    struct coil__http_memory memory;
     uint64_t requests;
     bool is_last;       /* no request is read any more */
     bool may_have_more; /* the client may have sent what nobody will read */
-    bool is_broken;     /* a response is not whole, or the stream does not work */
-    int error;          /* the stream's, once it does not */
     struct coil_http_exchange exchange;
 };
 
@@ -138,10 +163,21 @@ int coil__http_reserve(struct coil__http_buffer *buffer, size_t size);
 void coil__http_buffer_free(struct coil__http_buffer *buffer);
 /* Frees the memory if it is more than COIL__HTTP_KEPT_ROOM; the contents are gone. */
 void coil__http_buffer_trim(struct coil__http_buffer *buffer);
+/* The same for all that an exchange gathers. reserve_fields: room for `count` in all. */
+int coil__http_reserve_fields(struct coil__http_memory *memory, size_t count);
+void coil__http_memory_trim(struct coil__http_memory *memory);
+void coil__http_memory_free(struct coil__http_memory *memory);
 
 static inline size_t coil__http_size(const struct coil__http_buffer *buffer)
 {
     return buffer->end - buffer->start;
+}
+
+/* Behind what is there, where room was made. */
+static inline void coil__http_put(struct coil__http_buffer *buffer, const void *data, size_t size)
+{
+    memcpy(buffer->data + buffer->end, data, size);
+    buffer->end += size;
 }
 
 /* --- input.c --- */
@@ -149,8 +185,8 @@ static inline size_t coil__http_size(const struct coil__http_buffer *buffer)
 /* The point in time after a span; COIL_NEVER for none. */
 int64_t coil__http_after(int64_t span_ns);
 
-/* Receives some bytes, waiting until a point in time. Their count; 0: the end; or an error, which
- * is the stream's (noted as conn->error), a cancel's, or -ETIMEDOUT: coil__http_was_slow tells. */
+/* Receives some bytes, waiting until a point in time. Their count; 0: the end; or an error: the
+ * stream's (noted as exchange.error), a cancel's, or -ETIMEDOUT: coil__http_was_slow tells. */
 ssize_t coil__http_receive(struct coil__http_connection *conn, void *buf, size_t size,
                            int64_t when);
 
@@ -169,14 +205,21 @@ bool coil__http_was_slow(int error);
  * answered; a status to answer (400...) before it ends; or an error. */
 int coil__http_read_head(struct coil__http_connection *conn);
 
-/* --- body.c --- */
+/* --- exchange.c --- */
+
+/* Calls the handler, and sees that the request is answered. */
+void coil__http_handle(struct coil_http_exchange *exchange);
+
+/* --- body1.c --- */
+
+ssize_t coil__http1_read(struct coil_http_exchange *exchange, void *buf, size_t size);
 
 /* Reads and drops the rest of the body. True if that was possible, within the bounds. */
 bool coil__http_drop_body(struct coil_http_exchange *exchange);
 
 /* --- send.c --- */
 
-/* Sends all pieces, however often it has to wait. 0; or an error, after which the connection is
+/* Sends all pieces, however often it has to wait. 0; or an error, after which the exchange is
  * broken, unless it was a cancel of the caller's and nothing was sent. iov: is changed. */
 int coil__http_send(struct coil__http_connection *conn, struct iovec *iov, int count);
 
@@ -185,17 +228,18 @@ int coil__http_send(struct coil__http_connection *conn, struct iovec *iov, int c
 /* Answers a request that the handler does not see, or that it has not answered. */
 int coil__http_answer(struct coil_http_exchange *exchange, unsigned status);
 
-/* Puts a head together in the buffer, but for what coil__http_complete adds. size: of the body; -1:
- * not known. 0, -EINVAL (a type that breaks the head), -ENOMEM. */
+/* Puts a head together in `pending`, but for what the protocol adds. size: of the body; -1: not
+ * known. 0, -EINVAL (a type that breaks the head), -ENOMEM. */
 int coil__http_compose(struct coil_http_exchange *exchange, unsigned status, const char *type,
-                       int64_t size, struct coil__http_buffer *buffer);
+                       int64_t size);
 
-/* Just before it is sent: how the body ends, and whether the connection does. */
-void coil__http_complete(struct coil_http_exchange *exchange, struct coil__http_buffer *buffer);
+/* --- response1.c --- */
+
+extern const struct coil__http_protocol coil__http1_protocol;
 
 /* --- response_body.c --- */
 
-/* Ends what the handler has begun. 0, or an error: the connection is broken. */
+/* Ends what the handler has begun. 0, or an error: the exchange is broken. */
 int coil__http_finish(struct coil_http_exchange *exchange);
 
 /* --- connection.c --- */

@@ -54,7 +54,7 @@ ssize_t coil__http_receive(struct coil__http_connection *conn, void *buf, size_t
         count = receive_later(conn, buf, size, when);
     }
     if (count < 0 && count != -ENOMEM && count != -ETIMEDOUT && count != -ECANCELED) {
-        conn->error = (int)count;
+        conn->exchange.error = (int)count;
     }
     return count;
 }

@@ -43,14 +43,7 @@ static void shrink(struct coil__http_connection *conn)
         coil__http_buffer_trim(&conn->in);
     }
     coil__http_buffer_trim(&conn->head);
-    coil__http_buffer_trim(&conn->extra);
-    coil__http_buffer_trim(&conn->pending);
-    coil__http_buffer_trim(&conn->content);
-    if (conn->field_room * sizeof *conn->fields > COIL__HTTP_KEPT_ROOM) {
-        coil__free(conn->fields);
-        conn->fields = NULL;
-        conn->field_room = 0;
-    }
+    coil__http_memory_trim(&conn->memory);
 }
 
 /* 1: more has come; else as coil__http_read_head. */
@@ -179,22 +172,17 @@ static void make_target(struct coil_http_exchange *exchange, const struct coil__
     }
 }
 
-static int make_fields(struct coil__http_connection *conn, const struct coil__http1_head *head,
+static int make_fields(struct coil__http_memory *memory, const struct coil__http1_head *head,
                        const char *from, char *to)
 {
-    if (head->field_count > conn->field_room) {
-        struct coil_http_field *fields =
-            coil__realloc_array(conn->fields, head->field_count, sizeof *fields);
+    int rc = coil__http_reserve_fields(memory, head->field_count);
 
-        if (!fields) {
-            return -ENOMEM;
-        }
-        conn->fields = fields;
-        conn->field_room = head->field_count;
+    if (rc < 0) {
+        return rc;
     }
     for (size_t i = 0; i < head->field_count; i++) {
-        conn->fields[i].name = string_of(head->fields[i].name, from, to);
-        conn->fields[i].value = string_of(head->fields[i].value, from, to);
+        memory->fields[i].name = string_of(head->fields[i].name, from, to);
+        memory->fields[i].value = string_of(head->fields[i].value, from, to);
     }
     return 0;
 }
@@ -257,7 +245,7 @@ static int make_exchange(struct coil__http_connection *conn, const struct coil__
         return rc;
     }
     if (place_of(conn, size, !exchange->is_read, &to) < 0 ||
-        make_fields(conn, head, from, to) < 0) {
+        make_fields(&conn->memory, head, from, to) < 0) {
         return 503;
     }
     exchange->method = string_of(head->method_name, from, to);
@@ -268,11 +256,17 @@ static int make_exchange(struct coil__http_connection *conn, const struct coil__
 
 static void reset(struct coil__http_connection *conn)
 {
-    conn->exchange =
-        (struct coil_http_exchange){.conn = conn, .method = "", .path = "", .body_size = 0};
-    conn->extra.end = 0;
-    conn->pending.end = 0;
-    conn->content.end = 0;
+    conn->exchange = (struct coil_http_exchange){
+        .protocol = &coil__http1_protocol,
+        .service = conn->service,
+        .memory = &conn->memory,
+        .conn = conn,
+        .method = "",
+        .path = "",
+    };
+    conn->memory.extra.end = 0;
+    conn->memory.pending.end = 0;
+    conn->memory.content.end = 0;
 }
 
 int coil__http_read_head(struct coil__http_connection *conn)

@@ -48,6 +48,7 @@ static ssize_t send_in_time(struct coil__http_connection *conn, const struct iov
 
 int coil__http_send(struct coil__http_connection *conn, struct iovec *iov, int count)
 {
+    struct coil_http_exchange *exchange = &conn->exchange;
     size_t size = sum_of(iov, count);
     size_t room = conn->service->room;
     size_t done = 0;
@@ -69,8 +70,8 @@ int coil__http_send(struct coil__http_connection *conn, struct iovec *iov, int c
             continue;
         }
         done += sent > 0 ? (size_t)sent : 0;
-        conn->is_broken = conn->is_broken || done > 0 || (rc == 0 && sent != -ENOMEM);
-        conn->error = rc == 0 && sent < 0 ? (int)sent : conn->error;
+        exchange->is_broken = exchange->is_broken || done > 0 || (rc == 0 && sent != -ENOMEM);
+        exchange->error = rc == 0 && sent < 0 ? (int)sent : exchange->error;
         return rc < 0 ? rc : (int)sent;
     }
     return 0;
