@@ -17,7 +17,7 @@
  *     coil__decoder_deinit(&decoder);
  *
  * A step takes from `in` and puts into `out`, and moves both. It never waits, and makes no more than
- * there is room for. The library's state, up to some hundred KiB, is made by the first step that has
+ * there is room for. The library's state, some hundred KiB to 2 MiB, is made by the first step that has
  * something to do, and lives until deinit.
  *
  * A decoder is safe with hostile input: what comes out in all is bounded by its caller (a bomb ends
@@ -77,7 +77,7 @@ int coil__coding_find(struct coil__slice name);
 /* Its name in a field; static storage. */
 const char *coil__coding_name(enum coil__coding coding);
 
-/* level: how hard it tries, as that library counts (gzip 1 to 9, br 1 to 11, zstd 1 to 19; what is
+/* level: how hard it tries, as that library counts (gzip 1 to 9, br 1 to 6, zstd 1 to 19; what is
  * beyond is taken for these); 0: what suits responses that are compressed while they are sent. size:
  * of all that will be put in, so that small things get small tables; 0: not known. Allocates
  * nothing. 0; -EINVAL: that coding is not encoded. Undone by deinit. */

@@ -1,7 +1,6 @@
 /* coding_brotli.c - br (RFC 7932). */
 #include "http/coding.h"
 
-#include "base/list.h"
 #include "base/memory.h"
 
 #include <coil/error.h>
@@ -9,57 +8,53 @@
 #include <brotli/decode.h>
 #include <brotli/encode.h>
 #include <errno.h>
-#include <setjmp.h>
-#include <stddef.h>
-
-enum {
-    USUAL_LEVEL = 4,
-    USUAL_BITS = 18, /* of the window: 256 KiB; what is sent piece by piece is seldom larger */
-};
 
 /* --- encoding --- */
 
-/* As Debian builds it, the encoder ends the process when it gets no memory. So it never learns of
- * that: the allocator leaves it by a longjmp, to where it was called, and its state, which nobody
- * can use any more, is freed piece by piece. It holds nothing but memory of ours. */
+/* As Debian builds it, the encoder ends the process when it gets no memory. So it is never refused
+ * any: when the heap has none, it is served from a reserve, which costs address space only as long
+ * as nobody touches it, and the step then ends with -ENOMEM. For that, what one step takes has a
+ * bound: a slice of the input, levels and windows of which the largest took 3.7 MiB in all. */
 struct encoder {
     BrotliEncoderState *state;
-    struct coil__list memory; /* of struct piece */
-    jmp_buf *way_out;         /* while the library runs; else NULL */
-    bool is_broken;
+    char *reserve;
+    size_t used; /* of the reserve; > 0: it is broken */
 };
 
-struct piece {
-    struct coil__list link;
-    max_align_t data[];
+enum {
+    USUAL_LEVEL = 4,
+    MAX_LEVEL = 6,
+    MAX_BITS = 18, /* of the window: 256 KiB */
+    MAX_HINT = 512 * 1024,
+    SLICE = 64 * 1024,
+    RESERVE = 8 * 1024 * 1024,
+    ALIGNMENT = 16,
 };
 
-static void *allocate_piece(void *opaque, size_t size)
+static void *allocate_always(void *opaque, size_t size)
 {
     struct encoder *encoder = opaque;
-    struct piece *piece = size < SIZE_MAX / 2 ? coil__malloc(sizeof *piece + size) : NULL;
+    void *memory = coil__malloc(size);
 
-    if (!piece) {
-        if (encoder->way_out) {
-            longjmp(*encoder->way_out, 1);
+    if (!memory) {
+        size_t at = encoder->used;
+
+        if (size > RESERVE - ALIGNMENT - at) {
+            return NULL; /* the bound would be wrong */
         }
-        return NULL;
+        encoder->used += (size + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
+        memory = encoder->reserve + at;
     }
-    coil__list_push_tail(&encoder->memory, &piece->link);
-    return piece->data;
+    return memory;
 }
 
-static void free_piece(struct piece *piece)
+static void release_always(void *opaque, void *memory)
 {
-    coil__list_remove(&piece->link);
-    coil__free(piece);
-}
+    const struct encoder *encoder = opaque;
+    uintptr_t from_reserve = (uintptr_t)memory - (uintptr_t)encoder->reserve;
 
-static void release_piece(void *opaque, void *memory)
-{
-    (void)opaque;
-    if (memory) {
-        free_piece(COIL__CONTAINER(memory, struct piece, data));
+    if (from_reserve >= RESERVE) {
+        coil__free(memory);
     }
 }
 
@@ -67,49 +62,55 @@ static void free_encoder(void *state)
 {
     struct encoder *encoder = state;
 
-    COIL__LIST_FOREACH_SAFE(&encoder->memory, link) {
-        free_piece(COIL__CONTAINER(link, struct piece, link));
-    }
+    BrotliEncoderDestroyInstance(encoder->state);
+    coil__free(encoder->reserve);
     coil__free(encoder);
 }
 
 static void *make_encoder(int level, uint64_t size)
 {
     struct encoder *encoder = coil__calloc(1, sizeof *encoder);
-    unsigned bits = USUAL_BITS;
+    unsigned bits = MAX_BITS;
 
     if (!encoder) {
         return NULL;
     }
-    coil__list_init(&encoder->memory);
-    encoder->state = BrotliEncoderCreateInstance(allocate_piece, release_piece, encoder);
-    if (!encoder->state) {
-        free_encoder(encoder);
+    encoder->reserve = coil__malloc(RESERVE);
+    if (!encoder->reserve) {
+        coil__free(encoder);
         return NULL;
     }
+    encoder->state = BrotliEncoderCreateInstance(allocate_always, release_always, encoder);
     while (size > 0 && bits > BROTLI_MIN_WINDOW_BITS && size <= (UINT64_C(1) << (bits - 1))) {
         bits--;
     }
-    level = level == 0 ? USUAL_LEVEL : level < 1 ? 1 : level > 11 ? 11 : level;
+    level = level == 0 ? USUAL_LEVEL : level < 1 ? 1 : level > MAX_LEVEL ? MAX_LEVEL : level;
     BrotliEncoderSetParameter(encoder->state, BROTLI_PARAM_QUALITY, (uint32_t)level);
     BrotliEncoderSetParameter(encoder->state, BROTLI_PARAM_LGWIN, bits);
-    if (size > 0 && size < UINT32_MAX) {
-        BrotliEncoderSetParameter(encoder->state, BROTLI_PARAM_SIZE_HINT, (uint32_t)size);
+    if (size > 0) {
+        BrotliEncoderSetParameter(encoder->state, BROTLI_PARAM_SIZE_HINT,
+                                  size < MAX_HINT ? (uint32_t)size : MAX_HINT);
     }
     return encoder;
 }
 
-static bool compress(BrotliEncoderState *state, struct coil__coding_buffers *buffers,
-                     BrotliEncoderOperation operation)
+/* A slice of the input at most, with the flush behind the last one. */
+static int encode_slice(struct encoder *encoder, struct coil__coding_buffers *buffers,
+                        BrotliEncoderOperation operation)
 {
+    bool is_last = buffers->in_size <= SLICE;
+    size_t size = is_last ? buffers->in_size : SLICE;
+    size_t left = size;
     const uint8_t *in = buffers->in;
     uint8_t *out = buffers->out;
-    bool is_done = BrotliEncoderCompressStream(state, operation, &buffers->in_size, &in,
-                                               &buffers->out_size, &out, NULL);
+    bool is_done =
+        BrotliEncoderCompressStream(encoder->state, is_last ? operation : BROTLI_OPERATION_PROCESS,
+                                    &left, &in, &buffers->out_size, &out, NULL);
 
     buffers->in = in;
+    buffers->in_size -= size - left;
     buffers->out = out;
-    return is_done;
+    return is_done && encoder->used == 0 ? 0 : -ENOMEM;
 }
 
 static int encode(void *state, struct coil__coding_buffers *buffers, enum coil__coding_flush flush)
@@ -117,17 +118,16 @@ static int encode(void *state, struct coil__coding_buffers *buffers, enum coil__
     static const BrotliEncoderOperation operations[] = {
         BROTLI_OPERATION_PROCESS, BROTLI_OPERATION_FLUSH, BROTLI_OPERATION_FINISH};
     struct encoder *encoder = state;
-    jmp_buf way_out;
+    int rc = encoder->used > 0 ? -ENOMEM : 0;
 
-    if (encoder->is_broken) {
-        return -ENOMEM;
+    while (rc == 0) {
+        rc = encode_slice(encoder, buffers, operations[flush]);
+        if (buffers->in_size == 0 || buffers->out_size == 0) {
+            break;
+        }
     }
-    encoder->way_out = &way_out;
-    encoder->is_broken =
-        setjmp(way_out) != 0 || !compress(encoder->state, buffers, operations[flush]);
-    encoder->way_out = NULL;
-    if (encoder->is_broken) {
-        return -ENOMEM; /* there is nothing else that it could be */
+    if (rc < 0) {
+        return rc;
     }
     return buffers->in_size == 0 &&
            (flush == COIL__CODING_RUN || !BrotliEncoderHasMoreOutput(encoder->state)) &&

@@ -454,18 +454,18 @@ TASK_TEST(coding_that_is_broken)
 /* --- memory --- */
 
 /* True when the n-th allocation was not reached. zstd's are its own. */
-static bool survive(enum coil__coding coding, uint64_t n, size_t size)
+static bool survive(enum coil__coding coding, int level, uint64_t n, size_t size)
 {
     struct coil__encoder encoder = {0};
     struct coil__decoder decoder = {0};
-    struct coil__coding_buffers there = {plain, 5000, again, ROOM};
+    struct coil__coding_buffers there = {plain, LARGE, again, ROOM};
     struct coil__coding_buffers back = {coded, size, again, ROOM};
     bool was_reached;
     int rc[2];
 
-    CHECK_OK(coil__encoder_init(&encoder, coding, 0, 0));
+    CHECK_OK(coil__encoder_init(&encoder, coding, level, 0));
     CHECK_OK(coil__decoder_init(&decoder, coding, ROOM));
-    fault_alloc_at(n);
+    fault_alloc_from(n);
     rc[0] = coil__encoder_step(&encoder, &there, COIL__CODING_END);
     rc[1] = coil__decoder_step(&decoder, &back);
     was_reached = fault_was_injected();
@@ -481,19 +481,28 @@ static bool survive(enum coil__coding coding, uint64_t n, size_t size)
     return !was_reached;
 }
 
+static void check_memory(enum coil__coding coding, int level)
+{
+    size_t size = encode(coding, level, 0, 5000, 0);
+    uint64_t n = 1;
+
+    while (!survive(coding, level, n, size)) {
+        n++;
+    }
+    CHECK_INT(n, >, 3);
+}
+
+/* From the n-th allocation on there is none, and the heaviest level has to live with it too. */
 TASK_TEST(coding_without_memory)
 {
     static const enum coil__coding codings[] = {COIL__CODING_GZIP, COIL__CODING_BROTLI};
 
-    fill_with_text(plain, 5000);
     for (size_t i = 0; i < 2; i++) {
-        size_t size = encode(codings[i], 0, 0, 5000, 0);
-        uint64_t n = 1;
-
-        while (!survive(codings[i], n, size)) {
-            n++;
-        }
-        CHECK_INT(n, >, 3);
+        fill_with_text(plain, LARGE);
+        check_memory(codings[i], 0);
+        check_memory(codings[i], 9);
+        fill_with_noise(plain, LARGE);
+        check_memory(codings[i], 9);
     }
     return 0;
 }
