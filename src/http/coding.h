@@ -94,8 +94,8 @@ void coil__encoder_deinit(struct coil__encoder *encoder);
 /* The most that comes out when `size` bytes are put in and ended, without flushes in between. */
 size_t coil__encoder_bound(enum coil__coding coding, size_t size);
 
-/* max_size: bytes that may come out in all. Allocates nothing. 0; -EINVAL: no such coding. Undone by
- * deinit. */
+/* max_size: bytes that may come out in all. Allocates nothing. 0; -EINVAL: no such coding. Undone
+ * by deinit. */
 int coil__decoder_init(struct coil__decoder *decoder, enum coil__coding coding, uint64_t max_size);
 
 /* 1: the coded content is over; more input is allowed only where another member or frame may follow
