@@ -16,7 +16,7 @@ packages_of() {
     cross) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
     fmt) echo clang-format-14 ;;
     test) echo g++ clang gdb valgrind python3 python3-prometheus-client openssl sslscan \
-        chromium-headless-shell \
+        chromium-headless-shell python3-jsonschema \
         "$(packages_of fmt)" "$(packages_of cross)" "$(packages_of demo)" ;;
     *)
         echo "scripts/deps.sh: no group is called $1" >&2

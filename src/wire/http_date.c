@@ -62,6 +62,17 @@ static void set_day(struct coil__calendar *calendar, int64_t days)
     calendar->year = era * 400 + year - 400 + (calendar->month <= 2);
 }
 
+struct coil__calendar coil__calendar_of_seconds(int64_t seconds)
+{
+    int64_t days = seconds >= 0 ? seconds / DAY : -((DAY - 1 - seconds) / DAY);
+    int in_day = (int)(seconds - days * DAY);
+    struct coil__calendar calendar = {
+        .hour = in_day / 3600, .minute = in_day / 60 % 60, .second = in_day % 60};
+
+    set_day(&calendar, days);
+    return calendar;
+}
+
 /* --- writing --- */
 
 static char *put_digits(char *at, int number, int count)

@@ -34,6 +34,9 @@ int coil__http_date_parse(struct coil__slice text, int64_t now, int64_t *ret_sec
 /* 0, or -EBADMSG: there is no such time. */
 int coil__calendar_to_seconds(const struct coil__calendar *calendar, int64_t *ret_seconds);
 
+/* The other way round. seconds: of the span above. */
+struct coil__calendar coil__calendar_of_seconds(int64_t seconds);
+
 /* 1 to 12 for "Jan" to "Dec", in any case of letters; 0. */
 int coil__month_of(struct coil__slice name);
 
