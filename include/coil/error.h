@@ -45,6 +45,9 @@ enum coil_error {
     COIL_ETLSNOCERT,     /* the peer has shown no certificate */
     COIL_EHANG,          /* a test (coil/testing.h) did not end in the virtual time it may take */
     COIL_EPROTOCOL,      /* the peer breaks the rules of the protocol that is spoken (HTTP) */
+    COIL_EURL,           /* a URL that cannot be parsed, or not be asked for */
+    COIL_EREDIRECT,      /* redirects without an end, or one that must not be followed */
+    COIL_EPROXY,         /* the proxy refuses, or is none */
     COIL_ERROR_END_,
 };
 

@@ -57,6 +57,9 @@ static const struct text own[] = {
     [COIL_ETLSNOCERT - FIRST] = {"-COIL_ETLSNOCERT", "the peer has shown no certificate"},
     [COIL_EHANG - FIRST] = {"-COIL_EHANG", "it hangs: it does not end in the time it may take"},
     [COIL_EPROTOCOL - FIRST] = {"-COIL_EPROTOCOL", "the peer breaks the rules of the protocol"},
+    [COIL_EURL - FIRST] = {"-COIL_EURL", "the URL cannot be understood or used"},
+    [COIL_EREDIRECT - FIRST] = {"-COIL_EREDIRECT", "a redirect that cannot be followed"},
+    [COIL_EPROXY - FIRST] = {"-COIL_EPROXY", "the proxy has refused"},
 };
 
 /* NULL when it is none of the library's own. */

@@ -11,6 +11,7 @@ struct command {
     int (*run)(const struct command *command, int argc, char **argv);
 };
 
+extern const struct command command_get;
 extern const struct command command_ps;
 extern const struct command command_pstree;
 
