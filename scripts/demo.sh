@@ -1,6 +1,7 @@
 #!/bin/sh
 # Shows what the library is for: a hundred fetches of one second in one second; then real pages
-# from a real web server that takes 100 ms for each, one by one and all at once.
+# from a real web server that takes 100 ms for each, one by one and all at once; then a crawler that
+# finds the broken links of a small site of the same server.
 #
 #     scripts/demo.sh [BUILD_FOLDER]      after `make`; `make demo` does both
 #
@@ -68,6 +69,17 @@ http {
             echo_sleep 0.1;
             echo "<p>This is page \$uri.</p>";
         }
+        location /site/ {
+            default_type text/html;
+            alias $work/site/;
+        }
+        location = /robots.txt {
+            default_type text/plain;
+            return 200 "User-agent: *\nDisallow: /site/private/\n";
+        }
+        location = /site/old.html {
+            return 301 /site/index.html;
+        }
     }
 }
 END
@@ -119,8 +131,28 @@ echo "..."
 tail -n 1 "$work/gather"
 echo "$start $end" | awk '{ printf "in %.2f seconds, by one thread\n", ($2 - $1) / 1e9 }'
 
+# --- the site ---
+
+# Forty pages that refer to each other, two links that lead nowhere, and one that robots are not to
+# follow.
+make_site() {
+    mkdir "$work/site"
+    i=0
+    while [ $i -lt 40 ]; do
+        echo "<p>Page $i. <a href='page$(((i * 3 + 1) % 40)).html'>one</a>" \
+            "<a href='page$(((i + 1) % 40)).html'>another</a> <a href='./'>home</a></p>" \
+            >"$work/site/page$i.html"
+        i=$((i + 1))
+    done
+    echo "<a href='page0.html'>begin</a> <a href='old.html'>old</a> <a href='private/'>private</a>" \
+        "<img src='no-such-picture.png'>" >"$work/site/index.html"
+    echo "<a href='no-such-page.html'>nowhere</a>" >>"$work/site/page7.html"
+    chmod -R a+rX "$work/site"
+}
+
 # --- the pages ---
 
+make_site
 start_server
 i=0
 while [ $i -lt "$pages" ]; do
@@ -139,6 +171,15 @@ cat "$work/one"
 say "== The same $pages pages at once"
 fetch -j "$pages" >"$work/all" || { cat "$work/all"; fail "not all pages came"; }
 head -n 1 "$work/all"
+
+if [ -x "$build/examples/crawl" ]; then
+    say "== Broken links of a site with 40 pages (examples/crawl)"
+    status=0
+    no_proxy='*' "$build/examples/crawl" --depth 50 --json "$work/crawl.json" \
+        "http://127.0.0.1:$port/site/" || status=$?
+    [ $status = 1 ] || fail "crawl ended with $status, and not with 1"
+    [ -s "$work/crawl.json" ] || fail "crawl has written no JSON"
+fi
 
 seconds() {
     sed -n 's/^.* bytes in \([0-9.]*\) s$/\1/p' "$1"

@@ -10,7 +10,7 @@ packages_of() {
     build) echo gcc libc6-dev meson ninja-build pkg-config liburing-dev libssl-dev libdw-dev \
         systemtap-sdt-dev zlib1g-dev libbrotli-dev libzstd-dev libnghttp2-dev libwslay-dev \
         libjansson-dev ;;
-    demo) echo nginx-light libnginx-mod-http-echo curl ;;
+    demo) echo nginx-light libnginx-mod-http-echo curl libgumbo-dev ;;
     sanitize) echo valgrind gdb ;;
     fuzz) echo clang libclang-rt-14-dev ;;
     cross) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;

@@ -16,6 +16,7 @@ chmod 711 "$output"
 if COIL_DEMO_PAGES=20 TMPDIR="$output/tmp" "$1/scripts/demo.sh" "$2" >"$output/log" 2>&1 &&
     grep -q '^Got 100 results$' "$output/log" &&
     [ "$(grep -c '^20 pages, 0 failed' "$output/log")" = 2 ] &&
+    { [ ! -x "$2/examples/crawl" ] || grep -q '^45 pages, 2 broken' "$output/log"; } &&
     tail -n 1 "$output/log" | awk '{ exit !($4 >= 2 && $8 < $4 / 3) }' &&
     [ -z "$(ls "$output/tmp")" ]; then
     echo "ok demo"
