@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Makes C of files: an array of each one's bytes, and a struct coil__file_text that refers to it.
 
-    embed.py OUTPUT FILE...      console.html becomes coil__console_html
+    embed.py OUTPUT HEADER FILE...      console.html becomes coil__console_html
+
+HEADER: what declares that.
 """
 import os
 import re
@@ -16,8 +18,8 @@ def array_of(data):
 
 
 def main():
-    output, paths = sys.argv[1], sys.argv[2:]
-    parts = ['/* Made by scripts/embed.py: do not edit. */', '#include "debug/console.h"', '']
+    output, header, paths = sys.argv[1], sys.argv[2], sys.argv[3:]
+    parts = ['/* Made by scripts/embed.py: do not edit. */', '#include "%s"' % header, '']
     for path in paths:
         name = 'coil__' + re.sub(r'\W', '_', os.path.basename(path))
         with open(path, 'rb') as file:

@@ -7,8 +7,21 @@
 
 enum { CONTENT_STEP = 64 * 1024 };
 
+/* What came is too much by a limit that was set later than the server's. */
+static ssize_t count_out(struct coil_http_exchange *exchange, ssize_t count)
+{
+    exchange->handed_out += count > 0 ? (uint64_t)count : 0;
+    if (exchange->handed_out > exchange->body_limit) {
+        exchange->body_error = -COIL_ELIMIT;
+        exchange->body_status = 413;
+        return -COIL_ELIMIT;
+    }
+    return count;
+}
+
 ssize_t coil_http_read(struct coil_http_exchange *exchange, void *buf, size_t size)
 {
+    ssize_t count;
     int rc = !exchange || (!buf && size > 0) ? -EINVAL : coil_check_cancel();
 
     if (rc < 0) {
@@ -17,7 +30,8 @@ ssize_t coil_http_read(struct coil_http_exchange *exchange, void *buf, size_t si
     if (exchange->body_error < 0 || exchange->is_read || size == 0) {
         return exchange->body_error;
     }
-    return exchange->protocol->read(exchange, buf, size);
+    count = exchange->protocol->read(exchange, buf, size);
+    return exchange->body_limit > 0 ? count_out(exchange, count) : count;
 }
 
 /* Room for what comes next: no more than was announced, and not all of that at once, for who

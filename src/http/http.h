@@ -95,12 +95,14 @@ struct coil__http_protocol {
 };
 
 struct coil__http_connection;
+struct coil__app_request;
 
 struct coil_http_exchange {
     const struct coil__http_protocol *protocol;
     struct coil__http_service *service;
     struct coil__http_memory *memory;
     struct coil__http_connection *conn; /* HTTP/1.1; else NULL */
+    struct coil__app_request *app;      /* of the API layer; NULL: none is at work */
     /* The request. */
     const char *method;
     const char *path;
@@ -121,6 +123,8 @@ struct coil_http_exchange {
     size_t piece_consumed; /* HTTP/1.1: to be taken from `in` behind them */
     bool is_read;          /* the body is over */
     bool is_read_all;      /* and was handed out by read_all */
+    uint64_t body_limit;   /* of this one, beside max_body; 0: none */
+    uint64_t handed_out;   /* bytes of it, if there is one */
     int body_error;        /* nothing can be read any more */
     unsigned body_status;  /* what is answered to that; 0: nothing */
     /* The response. */

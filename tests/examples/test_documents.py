@@ -30,7 +30,8 @@ from runner import (Failed, Skipped, check, check_equal, environment, run_all,  
                     without_stalls)
 
 DOCUMENTS = ['README.md', 'docs/guide.md', 'docs/debugging.md',
-             'docs/embedding.md', 'docs/http.md', 'docs/json.md', 'docs/http_client.md']
+             'docs/embedding.md', 'docs/http.md', 'docs/json.md', 'docs/http_client.md',
+             'docs/app.md']
 BACKENDS = ['uring', 'epoll', 'sim']
 TIME_LIMIT = 60
 FLAGS = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter']

@@ -1,0 +1,345 @@
+/* app_values.c - parameters of the query and fields of forms: read, checked, asked for.
+ *
+ * All that is wrong is told at once (422, with a list of errors in the problem document), so that a
+ * client need not guess its way through. What a client sends besides is ignored. A parameter that
+ * is given twice is an error: which of the two counts would be a matter of taste.
+ */
+#include "http/app.h"
+
+#include "base/text.h"
+#include "wire/query.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* --- one value --- */
+
+/* What is wrong with one: the code of a JSON body's errors, and a sentence. */
+struct complaint {
+    const char *code; /* NULL: nothing */
+    char message[160];
+};
+
+static bool parse_bool(const char *text, int64_t *ret_value)
+{
+    static const char *const words[] = {"false", "true", "0", "1", "off", "on", "no", "yes"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *ret_value = i % 2;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_clean_text(const char *text, size_t size)
+{
+    uint32_t code;
+
+    if (strlen(text) != size) {
+        return false;
+    }
+    while (*text) {
+        size_t length = coil__text_character(text, &code);
+
+        if (length == 0) {
+            return false;
+        }
+        text += length;
+    }
+    return true;
+}
+
+static bool is_chosen(const struct coil_app_param *param, const char *text)
+{
+    const char *const *choice = param->choices;
+
+    while (choice && *choice && strcmp(*choice, text) != 0) {
+        choice++;
+    }
+    return !choice || *choice;
+}
+
+static void check_choice(const struct coil_app_param *param, const char *text,
+                         struct complaint *complaint)
+{
+    struct coil__text message = {complaint->message, sizeof complaint->message, 0};
+
+    if (is_chosen(param, text)) {
+        return;
+    }
+    complaint->code = "enum";
+    coil__text_add(&message, "must be one of");
+    for (size_t i = 0; param->choices[i]; i++) {
+        coil__text_add(&message, "%s %s", i > 0 ? "," : "", param->choices[i]);
+    }
+}
+
+static void check_bounds(const struct coil_app_param *param, const struct coil__app_value *value,
+                         size_t size, struct complaint *complaint)
+{
+    bool is_text = param->kind == COIL_APP_TEXT;
+    bool is_number = param->kind == COIL_APP_NUMBER;
+    int64_t whole = is_text ? (int64_t)size : value->integer;
+    bool is_low = is_number ? value->number < (double)param->min : whole < param->min;
+    bool is_high = is_number ? value->number > (double)param->max : whole > param->max;
+
+    if (!param->is_bounded || param->kind == COIL_APP_BOOL || (!is_low && !is_high)) {
+        return;
+    }
+    complaint->code = is_text ? "length" : "range";
+    snprintf(complaint->message, sizeof complaint->message, "must %s at %s %lld%s",
+             is_text ? "have" : "be", is_low ? "least" : "most",
+             (long long)(is_low ? param->min : param->max), is_text ? " bytes" : "");
+}
+
+/* text: ends with a NUL, and has none before. */
+static void parse_value(const struct coil_app_param *param, const char *text, size_t size,
+                        struct coil__app_value *value, struct complaint *complaint)
+{
+    static const char *const wanted[] = {
+        [COIL_APP_TEXT] = "must be text in UTF-8",
+        [COIL_APP_INT] = "must be an integer",
+        [COIL_APP_NUMBER] = "must be a number",
+        [COIL_APP_BOOL] = "must be true or false",
+    };
+    bool is_good = is_clean_text(text, size);
+
+    switch (is_good ? param->kind : COIL_APP_TEXT) {
+    case COIL_APP_INT:
+        is_good = coil__app_parse_int(text, size, &value->integer);
+        break;
+    case COIL_APP_NUMBER:
+        is_good = coil__app_parse_number(text, size, &value->number);
+        break;
+    case COIL_APP_BOOL:
+        is_good = parse_bool(text, &value->integer);
+        break;
+    default:
+        break;
+    }
+    value->text = text;
+    complaint->code = NULL;
+    if (!is_good) {
+        complaint->code = "type";
+        snprintf(complaint->message, sizeof complaint->message, "%s", wanted[param->kind]);
+        return;
+    }
+    check_bounds(param, value, size, complaint);
+    if (!complaint->code) {
+        check_choice(param, text, complaint);
+    }
+}
+
+/* --- declarations --- */
+
+int coil__app_check_params(struct coil_app *app, const char *where,
+                           const struct coil_app_param *params, size_t *ret_count)
+{
+    size_t count = 0;
+
+    for (; params && params[count].name; count++) {
+        const struct coil_app_param *param = &params[count];
+        const char *text = param->default_text;
+        struct coil__app_value value;
+        struct complaint complaint = {.code = NULL};
+
+        if (count == COIL__APP_FIELDS) {
+            return coil__app_fail(app, -COIL_ELIMIT, "\"%s\": more than %d parameters", where,
+                                  COIL__APP_FIELDS);
+        }
+        if (param->kind < COIL_APP_TEXT || param->kind > COIL_APP_BOOL || !*param->name ||
+            (param->is_bounded && param->min > param->max)) {
+            return coil__app_fail(app, -EINVAL, "\"%s\": parameter \"%s\" is of no kind that is",
+                                  where, param->name);
+        }
+        if (text) {
+            parse_value(param, text, strlen(text), &value, &complaint);
+        }
+        if (complaint.code) {
+            return coil__app_fail(app, -EINVAL, "\"%s\": the default of \"%s\" %s", where,
+                                  param->name, complaint.message);
+        }
+    }
+    *ret_count = count;
+    return 0;
+}
+
+/* --- reading --- */
+
+/* A query or a form that is read. */
+struct reading {
+    struct coil__app_request *request;
+    const char *where; /* "query", "form" */
+    const struct coil_app_param *params;
+    struct coil__app_value *values;
+    size_t count;
+    uint64_t given; /* a bit for each */
+    size_t errors;
+    struct coil__app_text *text; /* the problem document */
+};
+
+static void complain(struct reading *reading, const char *name, const char *code,
+                     const char *message)
+{
+    if (reading->errors == 0 && reading->text->size == 0) {
+        coil__app_begin_problem(reading->text, 422, NULL, "What was sent is not what is wanted.");
+        coil__app_text_key(reading->text, "errors");
+        coil__app_text_add(reading->text, "[");
+    }
+    if (++reading->errors > COIL__APP_ERRORS) {
+        return;
+    }
+    coil__app_text_next(reading->text);
+    coil__app_text_add(reading->text, "{");
+    coil__app_text_member(reading->text, "in", reading->where);
+    coil__app_text_member(reading->text, "field", name);
+    coil__app_text_member(reading->text, "code", code);
+    coil__app_text_member(reading->text, "message", message);
+    coil__app_text_add(reading->text, "}");
+}
+
+static void take_pair(struct reading *reading, const struct coil__pair *pair, char **at)
+{
+    for (size_t i = 0; i < reading->count; i++) {
+        const struct coil_app_param *param = &reading->params[i];
+        struct complaint complaint;
+        char *text = *at;
+        ssize_t size;
+
+        if (!coil__form_is(pair->name, coil__slice_of(param->name))) {
+            continue;
+        }
+        if (reading->given >> i & 1) {
+            complain(reading, param->name, "duplicate", "must be given once");
+            return;
+        }
+        reading->given |= UINT64_C(1) << i;
+        size = coil__form_decode(pair->value, text, pair->value.size + 1);
+        if (size < 0) {
+            return; /* there is room enough */
+        }
+        *at += size + 1;
+        parse_value(param, text, (size_t)size, &reading->values[i], &complaint);
+        if (complaint.code) {
+            complain(reading, param->name, complaint.code, complaint.message);
+        }
+        return;
+    }
+}
+
+/* What was not given. */
+static void fill_in(struct reading *reading)
+{
+    for (size_t i = 0; i < reading->count; i++) {
+        const struct coil_app_param *param = &reading->params[i];
+        struct complaint complaint;
+
+        if (reading->given >> i & 1) {
+            continue;
+        }
+        if (param->default_text) {
+            parse_value(param, param->default_text, strlen(param->default_text),
+                        &reading->values[i], &complaint);
+        } else if (param->is_required) {
+            complain(reading, param->name, "missing", "must be given");
+        }
+    }
+}
+
+/* 0; -COIL_ELIMIT, -ENOMEM. */
+static int read_pairs(struct reading *reading, const char *text, size_t size)
+{
+    struct coil__query query;
+    struct coil__pair pair;
+    char *room = coil_app_alloc(reading->request->exchange, size + COIL__APP_FIELDS + 1);
+    int rc;
+
+    if (!room) {
+        return -ENOMEM;
+    }
+    coil__query_init(&query, (struct coil__slice){text, size}, COIL__APP_PAIRS);
+    while ((rc = coil__query_next(&query, &pair)) > 0) {
+        take_pair(reading, &pair, &room);
+    }
+    if (rc == 0) {
+        fill_in(reading);
+    }
+    return rc;
+}
+
+static int read_query(struct coil__app_request *request, struct coil__app_text *text)
+{
+    const struct coil__app_endpoint *endpoint = request->endpoint;
+    const char *query = coil_http_query(request->exchange);
+    struct reading reading = {
+        .request = request,
+        .where = "query",
+        .params = endpoint->route.query,
+        .values = request->values,
+        .count = endpoint->query_count,
+        .text = text,
+    };
+
+    query = query ? query : "";
+    return reading.count > 0 ? read_pairs(&reading, query, strlen(query)) : 0;
+}
+
+/* 1; 0: it is answered; or an error. */
+static int read_form(struct coil__app_request *request, struct coil__app_text *text)
+{
+    const struct coil__app_endpoint *endpoint = request->endpoint;
+    struct reading reading = {
+        .request = request,
+        .where = "form",
+        .params = endpoint->route.form,
+        .values = request->values + endpoint->query_count,
+        .count = endpoint->form_count,
+        .text = text,
+    };
+    const char *body;
+    size_t size;
+    int rc;
+
+    if (reading.count == 0) {
+        return 1;
+    }
+    rc = coil__app_read_body(request, "application/x-www-form-urlencoded", &body, &size);
+    if (rc == 1) {
+        rc = read_pairs(&reading, body, size);
+        return rc < 0 ? rc : 1;
+    }
+    return rc;
+}
+
+int coil__app_read_values(struct coil__app_request *request)
+{
+    const struct coil__app_endpoint *endpoint = request->endpoint;
+    size_t count = endpoint->query_count + endpoint->form_count;
+    struct coil__app_text text = {0};
+    int rc;
+
+    if (count == 0) {
+        return 1;
+    }
+    request->values = coil_app_alloc(request->exchange, count * sizeof *request->values);
+    if (!request->values) {
+        return -ENOMEM;
+    }
+    memset(request->values, 0, count * sizeof *request->values);
+    rc = read_query(request, &text);
+    rc = rc < 0 ? rc : read_form(request, &text);
+    if (rc == 1 && text.size > 0) {
+        coil__app_text_add(&text, "]}");
+        return coil__app_reply_problem(request->exchange, 422, &text);
+    }
+    if (rc == 1 && text.has_failed) {
+        rc = -ENOMEM;
+    }
+    coil__app_text_deinit(&text);
+    return rc == -COIL_ELIMIT && !coil_http_is_begun(request->exchange) &&
+                   request->exchange->body_error == 0
+               ? coil_app_problem(request->exchange, 400, NULL, "There are too many parameters.")
+               : rc;
+}
