@@ -17,6 +17,7 @@ packages_of() {
     fmt) echo clang-format-14 ;;
     test) echo g++ clang gdb valgrind python3 python3-prometheus-client openssl sslscan \
         chromium-headless-shell python3-jsonschema \
+        chromium-headless-shell nghttp2-client \
         "$(packages_of fmt)" "$(packages_of cross)" "$(packages_of demo)" ;;
     *)
         echo "scripts/deps.sh: no group is called $1" >&2

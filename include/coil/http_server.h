@@ -1,5 +1,5 @@
-/* coil/http_server.h - an HTTP/1.1 server (RFC 9110, RFC 9112): a task per connection, one handler
- * call per request.
+/* coil/http_server.h - an HTTP server (RFC 9110): HTTP/1.1 (RFC 9112) and HTTP/2 (RFC 9113), with
+ * TLS or without, one call of the handler per request.
  *
  *     static int hello(struct coil_http_exchange *exchange, void *user)
  *     {
@@ -13,10 +13,21 @@
  * until then. The handler may wait for whatever it likes, inside timeouts and groups of its own;
  * other connections go on. A cancel of its task (a server that closes) reaches it as any other.
  *
+ * Each connection is a task, and calls the handler in it. On a connection of HTTP/2 each request is
+ * a task of its own, and they run beside one another; a client that takes its request back cancels
+ * that task. What a handler calls is the same. A connection is of HTTP/2 if TLS has agreed on that
+ * (ALPN "h2"), or if the client begins with its preface, without TLS too. https:
+ *
+ *     struct coil_tls_context_options tls = {.is_server = true, .certificate_file = "cert.pem",
+ *                                            .key_file = "key.pem", .alpn = COIL_HTTP_ALPN};
+ *     coil_tls_context_new(&tls, &context);
+ *     struct coil_http_server_options options = {.tls = context};
+ *
  * What a peer does wrong is answered here and never reaches the handler: a head that is no HTTP,
  * too large or too slow gets its status (400, 408, 413, 414, 417, 431, 501, 505) and the
- * connection's end. Requests that are pipelined are handled one after the other; their responses go
- * out together.
+ * connection's end, or that of its stream. Requests that are pipelined are handled one after the
+ * other; their responses go out together. Who resets streams all the time, or sends frames that say
+ * nothing, gets ENHANCE_YOUR_CALM.
  *
  * asyncio has no counterpart; aiohttp.web and hypercorn are the neighbours. Library: coil-http.
  */
@@ -28,6 +39,10 @@
 #include <coil/stream.h>
 
 struct coil_http_exchange;
+struct coil_tls_context;
+
+/* For coil_tls_context_options.alpn: what a server of this library speaks, best first. */
+#define COIL_HTTP_ALPN ((const char *const[]){"h2", "http/1.1", NULL})
 
 /* Answers one request. Returns >= 0, or a negative error: that is reported to the loop's error
  * handler (as for a coil_client_fn), answered with 500 if nothing was answered yet, and else the
@@ -40,7 +55,7 @@ typedef int (*coil_http_handler)(struct coil_http_exchange *exchange, void *user
 /* All-zero is the default of everything. Times: COIL_NEVER for none. */
 struct coil_http_server_options {
     struct coil_server_options server; /* how connections are accepted */
-    size_t max_head;                   /* bytes of a request's head; 0: 32 KiB */
+    size_t max_head;                   /* bytes of a request's head; 0: 32 KiB; 431 */
     unsigned max_fields;               /* in a head; 0: 100 */
     uint64_t max_body;                 /* bytes of a request's body; 0: 1 MiB; else 413 */
     int64_t head_timeout_ns;  /* from a request's first byte to its head's end; 0: 10 s; 408 */
@@ -48,7 +63,12 @@ struct coil_http_server_options {
     int64_t body_timeout_ns;  /* each wait for more of a body; 0: 30 s; 408 */
     int64_t write_timeout_ns; /* each wait for room to write; 0: 30 s */
     uint64_t max_requests;    /* on one connection; 0: no limit */
-    const char *server_name;  /* of the Server field; NULL: "coil"; "": no such field */
+    uint32_t max_streams;     /* requests at once on a connection of HTTP/2; 0: 100 */
+    bool allow_connect; /* HTTP/2: tells clients that WebSockets may begin here (RFC 8441); such a
+                           request has the method CONNECT */
+    struct coil_tls_context *tls; /* of a server, borrowed as long as it runs: then it speaks https;
+                                     NULL: http. COIL_HTTP_ALPN among its options: HTTP/2 too */
+    const char *server_name;      /* of the Server field; NULL: "coil"; "": no such field */
 };
 
 /* A field of a head. name: as it was sent. */
@@ -88,11 +108,11 @@ COIL_EXPORT int coil_http_server_get_port(const struct coil_http_server *server)
 COIL_EXPORT COIL_SUSPENDS int coil_http_server_close(struct coil_http_server *server,
                                                      int64_t grace_ns);
 
-/* Serves one connection that is there already: over TLS, a unix socket, or one end of
- * coil_stream_pair in a test. Returns when it has ended: 0; the error of the stream; -ECONNABORTED:
- * a response is not whole, so the stream is better aborted than closed; or the reason of a cancel.
- * stream: stays the caller's, who closes it. options: may be NULL; `server` in it is not looked
- * at. */
+/* Serves one connection that is there already: a TLS stream (HTTP/2, if that was agreed on), a unix
+ * socket, or one end of coil_stream_pair in a test. Returns when it has ended: 0; the error of the
+ * stream; -ECONNABORTED: a response is not whole, so the stream is better aborted than closed; or
+ * the reason of a cancel. stream: stays the caller's, who closes it. options: may be NULL; `tls`
+ * and `server`, but for its stack_size, are not looked at. */
 COIL_EXPORT COIL_SUSPENDS int coil_http_serve_stream(struct coil_stream *stream,
                                                      const struct coil_http_server_options *options,
                                                      coil_http_handler handler, void *user);
@@ -109,14 +129,16 @@ COIL_EXPORT const char *coil_http_path(const struct coil_http_exchange *exchange
 /* What follows '?' in the target, as it was sent; NULL: there is no '?'. */
 COIL_EXPORT const char *coil_http_query(const struct coil_http_exchange *exchange);
 
-/* The host that is meant, with its port if one was named; NULL in HTTP/1.0 without one. */
+/* The host that is meant, with its port if one was named (Host, or :authority); NULL in HTTP/1.0
+ * without one. */
 COIL_EXPORT const char *coil_http_host(const struct coil_http_exchange *exchange);
 
 /* The value of the first field of that name, whatever its case; NULL: there is none. */
 COIL_EXPORT const char *coil_http_get_field(const struct coil_http_exchange *exchange,
                                             const char *name);
 
-/* All fields in the order in which they came. ret_count: how many. */
+/* All fields in the order in which they came. ret_count: how many. HTTP/2: their names are in lower
+ * case, several cookie fields are one, and a host is among them. */
 COIL_EXPORT const struct coil_http_field *coil_http_get_fields(
     const struct coil_http_exchange *exchange, size_t *ret_count);
 
@@ -161,7 +183,7 @@ COIL_EXPORT int coil_http_begin(struct coil_http_exchange *exchange, unsigned st
 /* Writes a piece of the body; waits while the client does not read (above the stream's high-water
  * mark). Returns size, or an error: -EINVAL (more than was announced), -COIL_EINVALIDSTATE (not
  * begun, or whole), and as reply. The handler's return ends the body; one that is shorter than
- * announced aborts the connection. */
+ * announced aborts the connection, or the stream of HTTP/2. */
 COIL_EXPORT COIL_SUSPENDS ssize_t coil_http_write(struct coil_http_exchange *exchange,
                                                   const void *buf, size_t size);
 

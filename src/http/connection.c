@@ -7,10 +7,11 @@
  * away there. So we say that we are done, and read what still comes for a while (RFC 9112,
  * section 9.6).
  */
-#include "http/http.h"
+#include "http/http2.h"
 
 #include <coil/loop.h>
 #include <coil/task.h>
+#include <coil/tls.h>
 
 #include <errno.h>
 
@@ -24,6 +25,9 @@ static int serve_one(struct coil__http_connection *conn)
 
     if (rc <= 0) {
         return rc;
+    }
+    if (rc == COIL__HTTP_IS_HTTP2) {
+        return coil__http2_serve(conn);
     }
     if (rc > 1) {
         conn->is_last = true;
@@ -72,6 +76,15 @@ static int linger(struct coil__http_connection *conn)
     return coil_check_cancel();
 }
 
+/* RFC 9113, section 3.2. */
+static bool has_agreed_on_http2(struct coil_stream *stream)
+{
+    struct coil_tls_info info;
+
+    return coil_tls_is_tls(stream) && coil_tls_get_info(stream, &info) == 0 &&
+           strcmp(info.alpn, "h2") == 0;
+}
+
 int coil__http_serve(struct coil__http_service *service, struct coil_stream *stream)
 {
     struct coil__http_connection conn = {
@@ -79,6 +92,9 @@ int coil__http_serve(struct coil__http_service *service, struct coil_stream *str
     int rc = 1;
 
     coil__list_push_tail(&service->connections, &conn.link);
+    if (has_agreed_on_http2(stream)) {
+        rc = coil__http2_serve(&conn);
+    }
     while (rc > 0) {
         rc = serve_one(&conn);
     }

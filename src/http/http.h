@@ -22,12 +22,16 @@
 #include <sys/uio.h>
 
 struct coil_task;
+struct coil_tls_context;
+struct coil__http2_connection;
+struct coil__http2_shared;
 
 enum {
     COIL__HTTP_FIRST_ROOM = 2048,        /* of `in` */
     COIL__HTTP_KEPT_ROOM = 4096,         /* larger buffers are given back by idle connections */
     COIL__HTTP_DROP_BOUND = 64 * 1024,   /* bytes of an unread body that are read and dropped */
     COIL__HTTP_LARGEST_ROOM = 16 * 1024, /* of `in` for bodies */
+    COIL__HTTP_IS_HTTP2 = 2,             /* of coil__http_read_head */
     COIL__HTTP_GREED = 32, /* receives without a wait, before others have their turn */
 };
 
@@ -41,6 +45,9 @@ struct coil__http_settings {
     int64_t body_timeout_ns;
     int64_t write_timeout_ns;
     uint64_t max_requests;
+    uint32_t max_streams;
+    bool has_connect;  /* RFC 8441 */
+    size_t stack_size; /* of a stream's task; 0: the loop's default */
 };
 
 struct coil__http_service {
@@ -49,12 +56,14 @@ struct coil__http_service {
     void *user;
     struct coil__list connections;     /* of coil__http_connection.link */
     struct coil__http1_field *scratch; /* max_fields of them, for what does not suspend */
-    size_t room;       /* bytes that each stream takes without a wait; 0: not known */
-    bool is_closing;   /* each response is its connection's last */
-    int64_t date_ends; /* when `lines` is to be made anew */
-    char *lines;       /* "Date: ...\r\nServer: ...\r\n" */
-    size_t date_size;  /* of the first line */
-    size_t lines_size; /* of both */
+    size_t room;                  /* bytes that each stream takes without a wait; 0: not known */
+    bool is_closing;              /* each response is its connection's last */
+    int64_t date_ends;            /* when `lines` is to be made anew */
+    char *lines;                  /* "Date: ...\r\nServer: ...\r\n" */
+    size_t date_size;             /* of the first line */
+    size_t lines_size;            /* of both */
+    struct coil_tls_context *tls; /* not owned; NULL: none */
+    struct coil__http2_shared *http2; /* NULL before the first connection of that kind */
 };
 
 /* Bytes from start up to end; the memory is used again. */
@@ -155,8 +164,9 @@ struct coil__http_connection {
     struct coil__http_buffer head; /* a copy of the head */
     struct coil__http_memory memory;
     uint64_t requests;
-    bool is_last;       /* no request is read any more */
-    bool may_have_more; /* the client may have sent what nobody will read */
+    struct coil__http2_connection *http2; /* while it is one of HTTP/2; else NULL */
+    bool is_last;                         /* no request is read any more */
+    bool may_have_more;                   /* the client may have sent what nobody will read */
     struct coil_http_exchange exchange;
 };
 
@@ -205,14 +215,22 @@ bool coil__http_was_slow(int error);
 
 /* --- request.c --- */
 
-/* Reads a head, and makes an exchange of it. 1; 0: the connection ends here, nothing is to be
- * answered; a status to answer (400...) before it ends; or an error. */
+/* Reads a head, and makes an exchange of it. 1; COIL__HTTP_IS_HTTP2: the client begins HTTP/2; 0:
+ * the connection ends here, nothing is to be answered; a status to answer (400...) before it ends;
+ * or an error. */
 int coil__http_read_head(struct coil__http_connection *conn);
 
 /* --- exchange.c --- */
 
 /* Calls the handler, and sees that the request is answered. */
 void coil__http_handle(struct coil_http_exchange *exchange);
+
+/* --- http2_request.c --- */
+
+/* "websocket": the exchange is an extended CONNECT (RFC 8441). What is read are the bytes of that
+ * protocol, without a limit or a time; a response of 200 with a size of -1 accepts it, and what is
+ * written then are the bytes of the other way. NULL: any other exchange. */
+const char *coil__http_connect_protocol(struct coil_http_exchange *exchange);
 
 /* --- body1.c --- */
 

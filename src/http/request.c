@@ -269,6 +269,17 @@ static void reset(struct coil__http_connection *conn)
     conn->memory.content.end = 0;
 }
 
+/* The first line of the preface of HTTP/2, which is no request of any other version (RFC 9113,
+ * section 3.4). */
+static bool is_preface(const struct coil__http_connection *conn)
+{
+    static const char line[] = "PRI * HTTP/2.0\r\n";
+    const struct coil__http_buffer *in = &conn->in;
+
+    return conn->requests == 0 && coil__http_size(in) >= sizeof line - 1 &&
+           memcmp(in->data + in->start, line, sizeof line - 1) == 0;
+}
+
 int coil__http_read_head(struct coil__http_connection *conn)
 {
     struct reading reading = {.conn = conn};
@@ -282,6 +293,8 @@ int coil__http_read_head(struct coil__http_connection *conn)
     }
     if (rc == 1 && size > 0) {
         rc = make_exchange(conn, &reading.head, (size_t)size);
+    } else if (rc == 1 && size == -COIL__HTTP1_EMAJOR && is_preface(conn)) {
+        rc = COIL__HTTP_IS_HTTP2;
     } else if (rc == 1) {
         rc = size == -ENOMEM ? 503 : (int)coil__http1_error_status(size);
     }

@@ -1,9 +1,10 @@
 /* server.c - servers: a coil_server whose clients are connections of one service. */
-#include "http/http.h"
+#include "http/http2.h"
 
 #include "base/memory.h"
 
 #include <coil/task.h>
+#include <coil/tls.h>
 
 #include <errno.h>
 
@@ -15,16 +16,32 @@ struct coil_http_server {
     bool is_closing;
 };
 
+/* A client that is too slow, or speaks no TLS, or has no protocol in common, is no news. */
+static int start_tls(struct coil__http_service *service, struct coil_stream **stream)
+{
+    struct coil_tls_options options = {.handshake_timeout_ns = service->settings.head_timeout_ns};
+    int rc = coil_tls_start(*stream, service->tls, &options, stream);
+
+    return rc == -ENOMEM || rc == -EINVAL || coil_check_cancel() < 0 ? rc : rc < 0 ? 1 : 0;
+}
+
 /* Errors that a client has brought about stop here. What was written is sent before the stream is
  * closed, but not for as long as a client pleases that does not read. */
 static int serve_client(struct coil_stream *stream, void *user)
 {
     struct coil__http_service *service = user;
-    int rc = coil__http_serve(service, stream);
+    int rc = service->tls ? start_tls(service, &stream) : 0;
 
+    if (rc != 0) {
+        return rc < 0 ? rc : 0;
+    }
+    rc = coil__http_serve(service, stream);
     if (rc < 0) {
         coil_stream_abort(stream);
-        return rc == -ETIMEDOUT || rc == -ECONNABORTED || rc == -COIL_ECLOSED ? 0 : rc;
+        return rc == -ETIMEDOUT || rc == -ECONNABORTED || rc == -COIL_ECLOSED ||
+                       rc == -COIL_ETLSTRUNCATED
+                   ? 0
+                   : rc;
     }
     coil_timeout(service->settings.write_timeout_ns) {
         coil_stream_close(stream);
@@ -72,7 +89,10 @@ int coil_http_server_get_port(const struct coil_http_server *server)
 static bool is_client(const struct coil_http_server *server, const struct coil_task *task)
 {
     COIL__LIST_FOREACH(&server->service.connections, link) {
-        if (COIL__CONTAINER(link, struct coil__http_connection, link)->task == task) {
+        const struct coil__http_connection *conn =
+            COIL__CONTAINER(link, struct coil__http_connection, link);
+
+        if (conn->task == task || (conn->http2 && coil__http2_has_task(conn->http2, task))) {
             return true;
         }
     }

@@ -1,5 +1,5 @@
 /* service.c - the settings of a server, and what its connections share. */
-#include "http/http.h"
+#include "http/http2.h"
 
 #include "base/memory.h"
 
@@ -28,6 +28,9 @@ static void take_settings(struct coil__http_settings *settings,
         .body_timeout_ns = time_of(options->body_timeout_ns, 30 * COIL_SEC),
         .write_timeout_ns = time_of(options->write_timeout_ns, 30 * COIL_SEC),
         .max_requests = options->max_requests,
+        .max_streams = options->max_streams > 0 ? options->max_streams : 100,
+        .has_connect = options->allow_connect,
+        .stack_size = options->server.stack_size,
     };
 }
 
@@ -61,7 +64,7 @@ int coil__http_service_init(struct coil__http_service *service,
     int rc;
 
     options = options ? options : &none;
-    *service = (struct coil__http_service){.handler = handler, .user = user};
+    *service = (struct coil__http_service){.handler = handler, .user = user, .tls = options->tls};
     if (!handler || options->head_timeout_ns < 0 || options->idle_timeout_ns < 0 ||
         options->body_timeout_ns < 0 || options->write_timeout_ns < 0) {
         return -EINVAL;
@@ -82,8 +85,10 @@ int coil__http_service_init(struct coil__http_service *service,
 
 void coil__http_service_deinit(struct coil__http_service *service)
 {
+    coil__http2_shared_free(service->http2);
     coil__free(service->lines);
     coil__free(service->scratch);
+    service->http2 = NULL;
     service->lines = NULL;
     service->scratch = NULL;
 }

@@ -122,7 +122,7 @@ static const struct {
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
      REFUSED("501", "Not Implemented", "16")},
     {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", REFUSED("505", "HTTP Version Not Supported", "27")},
-    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", REFUSED("505", "HTTP Version Not Supported", "27")},
+    {"PRI / HTTP/2.0\r\n\r\nSM\r\n\r\n", REFUSED("505", "HTTP Version Not Supported", "27")},
     {"POST / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\nContent-Length: 1\r\n\r\nx",
      REFUSED("417", "Expectation Failed", "19")},
     {"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", REFUSED("501", "Not Implemented", "16")},
