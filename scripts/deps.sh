@@ -16,8 +16,7 @@ packages_of() {
     cross) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
     fmt) echo clang-format-14 ;;
     test) echo g++ clang gdb valgrind python3 python3-prometheus-client openssl sslscan \
-        chromium-headless-shell python3-jsonschema \
-        chromium-headless-shell nghttp2-client \
+        chromium-headless-shell nghttp2-client node-ws python3-jsonschema python3-websockets \
         "$(packages_of fmt)" "$(packages_of cross)" "$(packages_of demo)" ;;
     *)
         echo "scripts/deps.sh: no group is called $1" >&2

@@ -1,5 +1,6 @@
 /* exchange.c - one call of the handler: its errors, and what is answered for it. */
 #include "http/http.h"
+#include "http/upgrade.h"
 
 #include <coil/task.h>
 
@@ -62,6 +63,7 @@ void coil__http_handle(struct coil_http_exchange *exchange)
 {
     int rc = exchange->service->handler(exchange, exchange->service->user);
 
+    rc = coil__http_end_upgrade(exchange, rc);
     if (rc >= 0 && exchange->state == COIL__HTTP_UNANSWERED && !exchange->is_broken) {
         rc = -COIL_EINVALIDSTATE; /* it has answered nothing */
     }

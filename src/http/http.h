@@ -25,6 +25,7 @@ struct coil_task;
 struct coil_tls_context;
 struct coil__http2_connection;
 struct coil__http2_shared;
+struct coil_websocket;
 
 enum {
     COIL__HTTP_FIRST_ROOM = 2048,        /* of `in` */
@@ -163,6 +164,7 @@ struct coil__http_connection {
     struct coil__http_buffer in;
     struct coil__http_buffer head; /* a copy of the head */
     struct coil__http_memory memory;
+    struct coil_websocket *websocket; /* what it has become; NULL: HTTP */
     uint64_t requests;
     struct coil__http2_connection *http2; /* while it is one of HTTP/2; else NULL */
     bool is_last;                         /* no request is read any more */

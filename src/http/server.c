@@ -1,5 +1,6 @@
 /* server.c - servers: a coil_server whose clients are connections of one service. */
 #include "http/http2.h"
+#include "http/upgrade.h"
 
 #include "base/memory.h"
 
@@ -99,7 +100,8 @@ static bool is_client(const struct coil_http_server *server, const struct coil_t
     return false;
 }
 
-/* The ends of connections that wait for a request, which then are as if it had not come in time. */
+/* The ends of connections that wait for a request, which then are as if it had not come in time;
+ * and WebSockets are told. */
 static void close_idle(struct coil_http_server *server)
 {
     COIL__LIST_FOREACH(&server->service.connections, link) {
@@ -109,6 +111,7 @@ static void close_idle(struct coil_http_server *server)
         if (conn->is_idle && conn->wait) {
             coil_scope_cancel(conn->wait);
         }
+        coil__http_upgrade_go_away(conn);
     }
 }
 
