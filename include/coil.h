@@ -47,5 +47,6 @@
 #include <coil/signal.h>
 #include <coil/process.h>
 #include <coil/process_pool.h>
+#include <coil/workers.h>
 
 #endif

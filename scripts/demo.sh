@@ -144,8 +144,8 @@ make_site() {
             >"$work/site/page$i.html"
         i=$((i + 1))
     done
-    echo "<a href='page0.html'>begin</a> <a href='old.html'>old</a> <a href='private/'>private</a>" \
-        "<img src='no-such-picture.png'>" >"$work/site/index.html"
+    echo "<a href='page0.html'>begin</a> <a href='old.html'>old</a>" \
+        "<a href='private/'>private</a> <img src='no-such-picture.png'>" >"$work/site/index.html"
     echo "<a href='no-such-page.html'>nowhere</a>" >>"$work/site/page7.html"
     chmod -R a+rX "$work/site"
 }

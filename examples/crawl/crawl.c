@@ -3,11 +3,11 @@
  *     crawl http://localhost:8000/
  *     crawl --depth 3 --pages 500 --json site.json https://example.org/
  *
- * Each host has a queue of pages and a few workers, which are tasks of one group; a semaphore bounds
- * the requests of all of them. When no page is open any more, or at the first Ctrl-C, the group is
- * cancelled, and what is known by then is reported. visit.c does what is done to a page, manners.c
- * keeps the rules of the hosts (robots.txt, delays), frontier.c knows the pages, links.c and robots.c
- * read HTML and robots.txt, report.c and json.c tell.
+ * Each host has a queue of pages and a few workers, which are tasks of one group; a semaphore
+ * bounds the requests of all of them. When no page is open any more, or at the first Ctrl-C, the
+ * group is cancelled, and what is known by then is reported. visit.c does what is done to a page,
+ * manners.c keeps the rules of the hosts (robots.txt, delays), frontier.c knows the pages, links.c
+ * and robots.c read HTML and robots.txt, report.c and json.c tell.
  */
 #include "crawl.h"
 

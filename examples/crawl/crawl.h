@@ -121,8 +121,8 @@ int options_read(struct options *options, int argc, char **argv);
 
 /* frontier.c: which pages and hosts are known. */
 
-/* Adds the page of a URL, which is consumed, unless it is known, too deep, or on another host. from:
- * the page with the link; NULL: it is the start. ret_page: it, or NULL. 0, -ENOMEM. */
+/* Adds the page of a URL, which is consumed, unless it is known, too deep, or on another host.
+ * from: the page with the link; NULL: it is the start. ret_page: it, or NULL. 0, -ENOMEM. */
 int frontier_add(struct crawl *crawl, struct coil_http_url *url, struct page *from, unsigned depth,
                  struct page **ret_page);
 
@@ -141,7 +141,7 @@ COIL_SUSPENDS int host_wait_turn(struct host *host);
 /* How long a response (429, 503) asks to wait: by Retry-After, or else longer each time. */
 int64_t host_pause_of(const struct coil_http_response *response, unsigned attempts);
 
-/* visit.c: a worker's loop: takes pages of its host (arg) and visits them, until it is cancelled. */
+/* visit.c: a worker: takes pages of its host (arg) and visits them, until it is cancelled. */
 COIL_SUSPENDS int visit_pages(void *arg);
 
 /* body.c: reads a body up to a bound. ret_body: owned by the caller (free). 0, or a negative error.

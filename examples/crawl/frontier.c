@@ -1,8 +1,8 @@
 /* frontier.c - the pages and the hosts that are known, and those pages that wait.
  *
- * Both are kept in the trees of <search.h>, which stay balanced whatever URLs a site invents, and in
- * lists, in the order in which they were found. How many pages are remembered is bounded: a site can
- * have URLs without end.
+ * Both are kept in the trees of <search.h>, which stay balanced whatever URLs a site invents, and
+ * in lists, in the order in which they were found. How many pages are remembered is bounded: a site
+ * can have URLs without end.
  */
 #include "crawl.h"
 

@@ -1,7 +1,7 @@
 /* links.c - see links.h.
  *
- * A page is whatever a stranger sends. libgumbo copes with any HTML, but the tree that it makes of a
- * hostile page may be far larger than the page (formatting elements are made again in each
+ * A page is whatever a stranger sends. libgumbo copes with any HTML, but the tree that it makes of
+ * a hostile page may be far larger than the page (formatting elements are made again in each
  * paragraph) or deeper than any stack (it frees its trees recursively). So it gets its memory from
  * an arena, which is dropped as a whole, and whose end, in bytes or in time, ends the parsing: the
  * arena jumps back to where it began. Nothing suspends in between.

@@ -28,8 +28,8 @@ static int read_rules(struct host *host, struct coil_http_response *response)
     return rc;
 }
 
-/* Section 2.3.1: with a good answer its rules hold, with a 4xx or too many redirects there are none,
- * and a host that fails is not to be visited. Returns -ENOMEM, or whether that is known now. */
+/* Section 2.3.1: with a good answer its rules hold, with a 4xx or too many redirects there are
+ * none, and a host that fails is not to be visited. 0: that is known now; -ENOMEM. */
 static int take_rules(struct host *host, struct coil_http_response *response, int rc)
 {
     unsigned status = coil_http_response_status(response);

@@ -1,8 +1,8 @@
 /* robots.c - see robots.h.
  *
- * A file has groups: one or more User-agent lines, then rules. Those of the crawler's own groups are
- * put together, and so are those of "*" (section 2.2.1); which of the two counts is known only at
- * the end of the file.
+ * A file has groups: one or more User-agent lines, then rules. Those of the crawler's own groups
+ * are put together, and so are those of "*" (section 2.2.1); which of the two counts is known only
+ * at the end of the file.
  */
 #include "robots.h"
 

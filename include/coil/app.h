@@ -36,7 +36,7 @@
 #include <coil/json.h>
 
 struct coil_app;
-struct coil_app_next;
+struct coil_app_chain;
 
 /* What a parameter's text is read as. */
 enum coil_app_kind {
@@ -60,7 +60,8 @@ struct coil_app_param {
     const char *description;    /* for the documents; may be NULL */
 };
 
-/* A route. All of it stays the caller's and must live as long as the app; what is not said is zero.
+/* A route. What is not said is zero. The struct and its path are copied; all else it points to is
+ * the caller's and must live as long as the app.
  *
  * path: segments behind slashes. A segment is plain text, or a parameter of its own: "{id:int}" (a
  * number in digits, with no zero in front), "{id:uuid}", "{name}" (any one segment), and at the end
@@ -264,7 +265,7 @@ COIL_EXPORT COIL_SUSPENDS int coil_app_problem(struct coil_http_exchange *exchan
 
 /* Runs around the handlers of an app or a group: does something, calls coil_app_next or answers
  * itself, does something. Returns as a handler does. */
-typedef int (*coil_app_middleware)(struct coil_http_exchange *exchange, struct coil_app_next *next,
+typedef int (*coil_app_middleware)(struct coil_http_exchange *exchange, struct coil_app_chain *next,
                                    void *user);
 
 /* Adds middleware: those added first run first. app: the app or a group. user: for fn; the ready
@@ -274,7 +275,7 @@ COIL_EXPORT int coil_app_use(struct coil_app *app, coil_app_middleware fn, void 
 /* Calls the rest of the chain: the next middleware, and in the end the handler. Returns what it has
  * returned. At most once; -COIL_EINVALIDSTATE the second time. -EINVAL for NULL. */
 COIL_EXPORT COIL_SUSPENDS int coil_app_next(struct coil_http_exchange *exchange,
-                                            struct coil_app_next *next);
+                                            struct coil_app_chain *next);
 
 /* Cross-origin requests (Fetch, section 3.2; RFC 6454). All-zero allows nobody. */
 struct coil_app_cors_options {
@@ -291,7 +292,7 @@ struct coil_app_cors_options {
  * coil_app_cors_options that lives as long as the app. Whoever comes from elsewhere gets the
  * response without those fields: it is the browser that refuses. */
 COIL_EXPORT COIL_SUSPENDS int coil_app_cors(struct coil_http_exchange *exchange,
-                                            struct coil_app_next *next, void *user);
+                                            struct coil_app_chain *next, void *user);
 
 /* Who may come in. All of it lives as long as the app. */
 struct coil_app_auth {
@@ -307,9 +308,9 @@ struct coil_app_auth {
  * 401 with WWW-Authenticate. user: a struct coil_app_auth; of a bearer token the name is NULL. The
  * documents say so of the routes inside. Credentials need TLS around them. */
 COIL_EXPORT COIL_SUSPENDS int coil_app_bearer_auth(struct coil_http_exchange *exchange,
-                                                   struct coil_app_next *next, void *user);
+                                                   struct coil_app_chain *next, void *user);
 COIL_EXPORT COIL_SUSPENDS int coil_app_basic_auth(struct coil_http_exchange *exchange,
-                                                  struct coil_app_next *next, void *user);
+                                                  struct coil_app_chain *next, void *user);
 
 /* Whether two strings are equal, in a time that depends on the length of `given` alone: for
  * secrets. False if one is NULL. Any thread. */
@@ -319,7 +320,7 @@ COIL_EXPORT bool coil_app_secret_is(const char *secret, const char *given);
  * letters, digits, "-._~:/+="), else 32 random hexadecimal digits. The response says it too. user:
  * not looked at. */
 COIL_EXPORT COIL_SUSPENDS int coil_app_request_id(struct coil_http_exchange *exchange,
-                                                  struct coil_app_next *next, void *user);
+                                                  struct coil_app_chain *next, void *user);
 
 /* The id; NULL without that middleware. Valid until the request is over. */
 COIL_EXPORT const char *coil_app_get_request_id(const struct coil_http_exchange *exchange);
@@ -328,10 +329,10 @@ COIL_EXPORT const char *coil_app_get_request_id(const struct coil_http_exchange 
 struct coil_app_rate_options {
     double per_second;  /* requests in the long run; 0: 10 */
     unsigned burst;     /* requests at once; 0: 20 */
-    size_t max_clients; /* remembered at once; 0: 10,000; the one unseen longest is forgotten */
+    size_t max_clients; /* remembered at once; 0: 10,000; who has used least is forgotten first */
     /* Who asks. buf: size bytes for the answer, a string. 0, or an error: the request is not
-     * counted. NULL: the address of the peer (an IPv6 client is its /64), behind a proxy the same
-     * for all. */
+     * counted. NULL: the address of the peer (an IPv6 client is its /64); without a socket all are
+     * one, and behind a proxy too. */
     int (*key)(struct coil_http_exchange *exchange, char *buf, size_t size, void *user);
     void *user;
 };
@@ -348,23 +349,23 @@ COIL_EXPORT void coil_app_rate_free(struct coil_app_rate *rate);
 /* Answers 429 with Retry-After (RFC 6585, section 4) to who asks too much. user: a struct
  * coil_app_rate. */
 COIL_EXPORT COIL_SUSPENDS int coil_app_rate_limit(struct coil_http_exchange *exchange,
-                                                  struct coil_app_next *next, void *user);
+                                                  struct coil_app_chain *next, void *user);
 
 /* Ends what takes too long: the call that waits fails with -ETIMEDOUT, and the client gets 503 if
  * the response has not begun. user: an int64_t, the nanoseconds. */
 COIL_EXPORT COIL_SUSPENDS int coil_app_timeout(struct coil_http_exchange *exchange,
-                                               struct coil_app_next *next, void *user);
+                                               struct coil_app_chain *next, void *user);
 
 /* Adds what keeps browsers from guessing, framing and telling: X-Content-Type-Options,
  * X-Frame-Options, Referrer-Policy, Cross-Origin-Opener-Policy, and a Content-Security-Policy.
  * user: the latter's text; NULL: "frame-ancestors 'none'"; "": none. */
 COIL_EXPORT COIL_SUSPENDS int coil_app_security_headers(struct coil_http_exchange *exchange,
-                                                        struct coil_app_next *next, void *user);
+                                                        struct coil_app_chain *next, void *user);
 
 /* Refuses bodies of more bytes with 413: at once if the head says so, else when they come. user: a
  * uint64_t, above 0. */
 COIL_EXPORT COIL_SUSPENDS int coil_app_body_limit(struct coil_http_exchange *exchange,
-                                                  struct coil_app_next *next, void *user);
+                                                  struct coil_app_chain *next, void *user);
 
 /* --- testing --- */
 

@@ -33,6 +33,13 @@
 
 struct coil_stream;
 
+/* Which symbolic links coil_open_below follows. */
+enum coil_links {
+    COIL_LINKS_BELOW, /* those that stay below the folder */
+    COIL_LINKS_NONE,
+    COIL_LINKS_ALL, /* wherever they lead */
+};
+
 /* What a directory's entry is, as far as the file system says so without being asked more. */
 enum coil_file_type {
     COIL_FILE_UNKNOWN, /* ask coil_lstat */
@@ -63,6 +70,17 @@ COIL_BEGIN_DECLS
 /* open(2). flags: O_RDONLY, O_CREAT...; O_CLOEXEC is always added. mode: permissions of a file that
  * is created, less the umask. Returns a descriptor, for the caller to give to coil_close. */
 COIL_EXPORT COIL_SUSPENDS int coil_open(const char *path, int flags, unsigned mode);
+
+/* Opens what is at a path below a folder, for paths that strangers have sent: openat2(2) with
+ * RESOLVE_BENEATH. With O_NONBLOCK or O_PATH among the flags, what the system knows without asking
+ * the disk is opened at once. folder: a descriptor of the folder. path: relative, without ".."; "."
+ * is the folder itself. flags: as for coil_open, but it creates nothing; O_NOCTTY is added too.
+ * ret_status: what it is; may be NULL. Returns a descriptor, for the caller to give to coil_close.
+ * -EXDEV: the path leads, or a link does, out of the folder; -ELOOP: a link, though none is to be
+ * followed, or too many; -EINVAL: O_CREAT, O_TMPFILE. Where the system is older than openat2
+ * (Linux 5.6), COIL_LINKS_BELOW is as COIL_LINKS_NONE. */
+COIL_EXPORT COIL_SUSPENDS int coil_open_below(int folder, const char *path, int flags,
+                                              enum coil_links links, struct stat *ret_status);
 
 /* pread(2), pwrite(2), preadv(2), pwritev(2): at a position of the file, leaving the current one
  * alone. buf, size: at most SSIZE_MAX bytes, moved in one go if the file has them (io_uring: at
@@ -124,6 +142,10 @@ COIL_EXPORT COIL_SUSPENDS int coil_file_write(const char *path, const void *data
 /* Opens a directory for listing. dir: closed; must not move while open. 0; -ENOENT, -ENOTDIR,
  * -EACCES, -ENOMEM... */
 COIL_EXPORT COIL_SUSPENDS int coil_dir_open(struct coil_dir *dir, const char *path);
+
+/* The same of a directory that is open already: fd is the dir's from then on, who closes it. On
+ * failure (-EINVAL, -ENOMEM) it stays the caller's. Does not suspend. */
+COIL_EXPORT int coil_dir_adopt(struct coil_dir *dir, int fd);
 
 /* The next entry, in the file system's order, without "." and "..". ret_entry: filled in when there
  * is one. 1; 0 at the end; an error. Read by batches: most calls do not suspend. What is created or

@@ -35,6 +35,8 @@
 #define COIL_HTTP_SERVER_H
 
 #include <coil/base.h>
+#include <coil/http_log.h>
+#include <coil/http_metrics.h>
 #include <coil/server.h>
 #include <coil/stream.h>
 
@@ -69,6 +71,9 @@ struct coil_http_server_options {
     struct coil_tls_context *tls; /* of a server, borrowed as long as it runs: then it speaks https;
                                      NULL: http. COIL_HTTP_ALPN among its options: HTTP/2 too */
     const char *server_name;      /* of the Server field; NULL: "coil"; "": no such field */
+    coil_http_log_fn log;         /* told of each response (coil/http_log.h); NULL: nobody */
+    void *log_user;
+    struct coil_http_metrics *metrics; /* counted in (coil/http_metrics.h); NULL: not */
 };
 
 /* A field of a head. name: as it was sent. */

@@ -114,7 +114,7 @@ static int deny(struct coil_http_exchange *exchange, const char *scheme, const c
     return rc < 0 ? rc : coil_app_problem(exchange, 401, NULL, "Credentials are needed.");
 }
 
-static int judge(struct coil_http_exchange *exchange, struct coil_app_next *next, int verdict,
+static int judge(struct coil_http_exchange *exchange, struct coil_app_chain *next, int verdict,
                  const char *scheme, const char *realm, const char *more)
 {
     if (verdict > 0) {
@@ -126,7 +126,7 @@ static int judge(struct coil_http_exchange *exchange, struct coil_app_next *next
     return verdict < 0 ? verdict : deny(exchange, scheme, realm, more);
 }
 
-int coil_app_bearer_auth(struct coil_http_exchange *exchange, struct coil_app_next *next,
+int coil_app_bearer_auth(struct coil_http_exchange *exchange, struct coil_app_chain *next,
                          void *user)
 {
     const struct coil_app_auth *auth = user;
@@ -145,7 +145,8 @@ int coil_app_bearer_auth(struct coil_http_exchange *exchange, struct coil_app_ne
     return judge(exchange, next, verdict, "Bearer", realm, more);
 }
 
-int coil_app_basic_auth(struct coil_http_exchange *exchange, struct coil_app_next *next, void *user)
+int coil_app_basic_auth(struct coil_http_exchange *exchange, struct coil_app_chain *next,
+                        void *user)
 {
     const struct coil_app_auth *auth = user;
     const char *text = credentials_of(exchange, "Basic");

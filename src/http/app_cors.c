@@ -131,7 +131,7 @@ static int answer_preflight(struct coil_http_exchange *exchange,
     return rc < 0 ? rc : coil_http_reply(exchange, 204, NULL, NULL, 0);
 }
 
-int coil_app_cors(struct coil_http_exchange *exchange, struct coil_app_next *next, void *user)
+int coil_app_cors(struct coil_http_exchange *exchange, struct coil_app_chain *next, void *user)
 {
     const struct coil_app_cors_options *options = user;
     const struct coil__app_request *request = coil__app_of(exchange);

@@ -38,7 +38,8 @@ static const char *make_id(struct coil_http_exchange *exchange)
     return id;
 }
 
-int coil_app_request_id(struct coil_http_exchange *exchange, struct coil_app_next *next, void *user)
+int coil_app_request_id(struct coil_http_exchange *exchange, struct coil_app_chain *next,
+                        void *user)
 {
     struct coil__app_request *request = coil__app_of(exchange);
     const char *id = coil_http_get_field(exchange, "X-Request-Id");
@@ -68,7 +69,7 @@ const char *coil_app_get_request_id(const struct coil_http_exchange *exchange)
 
 /* --- deadlines --- */
 
-int coil_app_timeout(struct coil_http_exchange *exchange, struct coil_app_next *next, void *user)
+int coil_app_timeout(struct coil_http_exchange *exchange, struct coil_app_chain *next, void *user)
 {
     const int64_t *span_ns = user;
     struct coil_scope scope = {0};
@@ -92,7 +93,7 @@ int coil_app_timeout(struct coil_http_exchange *exchange, struct coil_app_next *
 
 /* --- fields for browsers --- */
 
-int coil_app_security_headers(struct coil_http_exchange *exchange, struct coil_app_next *next,
+int coil_app_security_headers(struct coil_http_exchange *exchange, struct coil_app_chain *next,
                               void *user)
 {
     static const struct coil_http_field fields[] = {
@@ -115,7 +116,8 @@ int coil_app_security_headers(struct coil_http_exchange *exchange, struct coil_a
 
 /* --- bounds of bodies --- */
 
-int coil_app_body_limit(struct coil_http_exchange *exchange, struct coil_app_next *next, void *user)
+int coil_app_body_limit(struct coil_http_exchange *exchange, struct coil_app_chain *next,
+                        void *user)
 {
     struct coil__app_request *request = coil__app_of(exchange);
     const uint64_t *max = user;

@@ -197,7 +197,8 @@ static int refuse(struct coil_http_exchange *exchange, int64_t wait_ns)
     return rc < 0 ? rc : coil_app_problem(exchange, 429, NULL, "Too many requests in a row.");
 }
 
-int coil_app_rate_limit(struct coil_http_exchange *exchange, struct coil_app_next *next, void *user)
+int coil_app_rate_limit(struct coil_http_exchange *exchange, struct coil_app_chain *next,
+                        void *user)
 {
     const struct coil_app_rate *rate = user;
     char key[KEY_SIZE];

@@ -226,7 +226,7 @@ static int call_handler(struct coil__app_request *request)
 /* --- the chain --- */
 
 /* A place in it. On the stack of whoever calls the middleware. */
-struct coil_app_next {
+struct coil_app_chain {
     struct coil__app_request *request;
     size_t level; /* of the groups around the route */
     size_t index; /* of the group's middleware */
@@ -242,7 +242,7 @@ static int run(struct coil__app_request *request, size_t level, size_t index)
 
         if (index < around->use_count) {
             const struct coil__app_use *use = &around->uses[index];
-            struct coil_app_next next = {request, level, index + 1, false};
+            struct coil_app_chain next = {request, level, index + 1, false};
 
             return use->fn(request->exchange, &next, use->user);
         }
@@ -250,7 +250,7 @@ static int run(struct coil__app_request *request, size_t level, size_t index)
     return call_handler(request);
 }
 
-int coil_app_next(struct coil_http_exchange *exchange, struct coil_app_next *next)
+int coil_app_next(struct coil_http_exchange *exchange, struct coil_app_chain *next)
 {
     if (!exchange || !next) {
         return -EINVAL;

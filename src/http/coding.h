@@ -1,5 +1,5 @@
-/* coding.h - content codings (RFC 9110, section 8.4.1): gzip and deflate by zlib, br by brotli, zstd
- * by libzstd, piece by piece in both directions.
+/* coding.h - content codings (RFC 9110, section 8.4.1): gzip and deflate by zlib, br by brotli,
+ * zstd by libzstd, piece by piece in both directions.
  *
  *     struct coil__decoder decoder = {0};
  *     struct coil__coding_buffers buffers;
@@ -16,9 +16,9 @@
  *     rc = coil__decoder_finish(&decoder);      // behind the last one: was that the end?
  *     coil__decoder_deinit(&decoder);
  *
- * A step takes from `in` and puts into `out`, and moves both. It never waits, and makes no more than
- * there is room for. The library's state, some hundred KiB to 2 MiB, is made by the first step that has
- * something to do, and lives until deinit.
+ * A step takes from `in` and puts into `out`, and moves both. It never waits, and makes no more
+ * than there is room for. The library's state, some hundred KiB to 2 MiB, is made by the first step
+ * that has something to do, and lives until deinit.
  *
  * A decoder is safe with hostile input: what comes out in all is bounded by its caller (a bomb ends
  * with -COIL_ELIMIT), and so is the memory, because windows above 8 MiB are refused for zstd (RFC
@@ -78,15 +78,15 @@ int coil__coding_find(struct coil__slice name);
 const char *coil__coding_name(enum coil__coding coding);
 
 /* level: how hard it tries, as that library counts (gzip 1 to 9, br 1 to 6, zstd 1 to 19; what is
- * beyond is taken for these); 0: what suits responses that are compressed while they are sent. size:
- * of all that will be put in, so that small things get small tables; 0: not known. Allocates
+ * beyond is taken for these); 0: what suits responses that are compressed while they are sent.
+ * size: of all that will be put in, so that small things get small tables; 0: not known. Allocates
  * nothing. 0; -EINVAL: that coding is not encoded. Undone by deinit. */
 int coil__encoder_init(struct coil__encoder *encoder, enum coil__coding coding, int level,
                        uint64_t size);
 
-/* 1: all input was taken, and with FLUSH and END all output given out; 0: there was not room enough,
- * call again with the same flush. -ENOMEM: nothing can be encoded any more; -EINVAL: input behind
- * the end. */
+/* 1: all input was taken, and with FLUSH and END all output given out; 0: there was not room
+ * enough, call again with the same flush. -ENOMEM: nothing can be encoded any more; -EINVAL: input
+ * behind the end. */
 int coil__encoder_step(struct coil__encoder *encoder, struct coil__coding_buffers *buffers,
                        enum coil__coding_flush flush);
 void coil__encoder_deinit(struct coil__encoder *encoder);

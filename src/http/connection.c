@@ -32,7 +32,10 @@ static int serve_one(struct coil__http_connection *conn)
     if (rc > 1) {
         conn->is_last = true;
         conn->may_have_more = true;
-        return coil__http_answer(exchange, (unsigned)rc);
+        rc = coil__http_answer(exchange, (unsigned)rc);
+        coil__http_log(exchange);
+        coil__http_count(exchange);
+        return rc;
     }
     conn->requests++;
     coil__http_handle(exchange);
@@ -89,9 +92,14 @@ int coil__http_serve(struct coil__http_service *service, struct coil_stream *str
 {
     struct coil__http_connection conn = {
         .service = service, .stream = stream, .task = coil_current_task()};
+    struct coil_http_metrics *metrics = service->settings.metrics;
     int rc = 1;
 
     coil__list_push_tail(&service->connections, &conn.link);
+    if (metrics) {
+        metrics->connections++;
+        metrics->connections_alive++;
+    }
     if (has_agreed_on_http2(stream)) {
         rc = coil__http2_serve(&conn);
     }
@@ -102,6 +110,9 @@ int coil__http_serve(struct coil__http_service *service, struct coil_stream *str
         rc = linger(&conn);
     }
     coil__list_remove(&conn.link);
+    if (metrics) {
+        metrics->connections_alive--;
+    }
     coil__http_buffer_free(&conn.in);
     coil__http_buffer_free(&conn.head);
     coil__http_memory_free(&conn.memory);

@@ -1,7 +1,8 @@
 /* exchange.c - one call of the handler: its errors, and what is answered for it. */
-#include "http/http.h"
+#include "http/compress.h"
 #include "http/upgrade.h"
 
+#include <coil/loop.h>
 #include <coil/task.h>
 
 #include <errno.h>
@@ -61,8 +62,16 @@ static void make_up(struct coil_http_exchange *exchange, int rc)
 
 void coil__http_handle(struct coil_http_exchange *exchange)
 {
-    int rc = exchange->service->handler(exchange, exchange->service->user);
+    const struct coil__http_settings *settings = &exchange->service->settings;
+    int rc;
 
+    if (settings->log || settings->metrics) {
+        exchange->began_at = coil_now();
+    }
+    if (settings->metrics) {
+        settings->metrics->requests_alive++;
+    }
+    rc = exchange->service->handler(exchange, exchange->service->user);
     rc = coil__http_end_upgrade(exchange, rc);
     if (rc >= 0 && exchange->state == COIL__HTTP_UNANSWERED && !exchange->is_broken) {
         rc = -COIL_EINVALIDSTATE; /* it has answered nothing */
@@ -76,4 +85,7 @@ void coil__http_handle(struct coil_http_exchange *exchange)
             report(exchange, rc);
         }
     }
+    coil__http_log(exchange);
+    coil__http_count(exchange);
+    coil__http_compress_end(exchange);
 }

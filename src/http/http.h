@@ -47,8 +47,11 @@ struct coil__http_settings {
     int64_t write_timeout_ns;
     uint64_t max_requests;
     uint32_t max_streams;
-    bool has_connect;  /* RFC 8441 */
-    size_t stack_size; /* of a stream's task; 0: the loop's default */
+    bool has_connect;     /* RFC 8441 */
+    size_t stack_size;    /* of a stream's task; 0: the loop's default */
+    coil_http_log_fn log; /* or NULL */
+    void *log_user;
+    struct coil_http_metrics *metrics; /* or NULL */
 };
 
 struct coil__http_service {
@@ -150,6 +153,9 @@ struct coil_http_exchange {
     int error;         /* the carrier's, once it does not */
     int64_t announced; /* bytes of the body; -1: not known */
     uint64_t written;  /* of those */
+    uint64_t sent;     /* bytes of the body as they were coded */
+    int64_t began_at;  /* when the handler was called, if there is a log or metrics; else 0 */
+    struct coil__http_compression *compression; /* that was asked for (compress.h); or NULL */
 };
 
 struct coil__http_connection {
@@ -222,6 +228,16 @@ bool coil__http_was_slow(int error);
  * or an error. */
 int coil__http_read_head(struct coil__http_connection *conn);
 
+/* --- log.c --- */
+
+/* Tells of an exchange that is over, if anybody wants to know. */
+void coil__http_log(const struct coil_http_exchange *exchange);
+
+/* --- metrics.c --- */
+
+/* Counts an exchange that is over, if anybody wants to know. */
+void coil__http_count(const struct coil_http_exchange *exchange);
+
 /* --- exchange.c --- */
 
 /* Calls the handler, and sees that the request is answered. */
@@ -262,6 +278,10 @@ int coil__http_compose(struct coil_http_exchange *exchange, unsigned status, con
 extern const struct coil__http_protocol coil__http1_protocol;
 
 /* --- response_body.c --- */
+
+/* Sends bytes of the body, behind the head if that is still here; perhaps only that. */
+int coil__http_send_piece(struct coil_http_exchange *exchange, const void *buf, size_t size,
+                          bool is_end);
 
 /* Ends what the handler has begun. 0, or an error: the exchange is broken. */
 int coil__http_finish(struct coil_http_exchange *exchange);

@@ -95,12 +95,13 @@ static int parse(struct reading *reading)
 {
     const struct coil__http_service *service = reading->conn->service;
     const struct coil__http_buffer *in = &reading->conn->in;
-    const char *data = in->data + in->start;
+    const char *data;
     int size;
 
     if (coil__http_size(in) == 0) {
         return 0;
     }
+    data = in->data + in->start;
     size = coil__http1_parse_request(&reading->head, data, coil__http_size(in));
     if (size == 0 && !reading->own) {
         reading->own =

@@ -1,5 +1,5 @@
 /* response.c - the head of a response, and responses that are sent as a whole. */
-#include "http/http.h"
+#include "http/compress.h"
 
 #include <coil/task.h>
 
@@ -134,6 +134,11 @@ int coil_http_reply(struct coil_http_exchange *exchange, unsigned status, const 
     if (exchange->state != COIL__HTTP_UNANSWERED) {
         return -COIL_EINVALIDSTATE;
     }
+    rc =
+        exchange->compression ? coil__http_compress_reply(exchange, status, type, &body, &size) : 0;
+    if (rc != 0) {
+        return rc < 0 ? rc : 0;
+    }
     rc = coil__http_compose(exchange, status, type, (int64_t)size);
     if (rc < 0) {
         return rc;
@@ -141,6 +146,7 @@ int coil_http_reply(struct coil_http_exchange *exchange, unsigned status, const 
     rc = exchange->protocol->send(exchange, body, size, true);
     if (rc == 0 || exchange->is_broken) {
         exchange->state = COIL__HTTP_ANSWERED;
+        exchange->sent = exchange->has_body && rc == 0 ? size : 0;
     }
     return rc;
 }
@@ -155,6 +161,7 @@ int coil__http_answer(struct coil_http_exchange *exchange, unsigned status)
     text[size++] = '\n';
     exchange->state = COIL__HTTP_UNANSWERED;
     exchange->has_server = false;
+    coil__http_compress_end(exchange);
     exchange->memory->extra.end = 0;
     return coil_http_reply(exchange, status, "text/plain", text, size);
 }

@@ -4,7 +4,7 @@
  * kept: more is refused, less breaks the connection, so that the client does not take a part for
  * the whole (RFC 9112, section 8).
  */
-#include "http/http.h"
+#include "http/compress.h"
 
 #include <coil/task.h>
 
@@ -14,6 +14,7 @@
 int coil_http_begin(struct coil_http_exchange *exchange, unsigned status, const char *type,
                     int64_t size)
 {
+    bool is_coded;
     int rc;
 
     if (!exchange || status < 200 || status > 599 || size < -1) {
@@ -22,8 +23,10 @@ int coil_http_begin(struct coil_http_exchange *exchange, unsigned status, const 
     if (exchange->state != COIL__HTTP_UNANSWERED) {
         return -COIL_EINVALIDSTATE;
     }
-    rc = coil__http_compose(exchange, status, type, size);
+    is_coded = exchange->compression && coil__http_compress_begin(exchange, status, type, size);
+    rc = coil__http_compose(exchange, status, type, is_coded ? -1 : size);
     if (rc == 0) {
+        exchange->announced = size; /* the handler's word counts, coded or not */
         exchange->state = COIL__HTTP_BEGUN;
     }
     return rc;
@@ -39,13 +42,16 @@ static bool is_whole(const struct coil_http_exchange *exchange)
     return exchange->announced >= 0 && exchange->written == (uint64_t)exchange->announced;
 }
 
-/* The head first, if it is still here. */
-static int send_piece(struct coil_http_exchange *exchange, const void *buf, size_t size,
-                      bool is_end)
+int coil__http_send_piece(struct coil_http_exchange *exchange, const void *buf, size_t size,
+                          bool is_end)
 {
-    int rc = exchange->protocol->send(exchange, buf, size, is_end);
+    int rc = coil__http_is_compressed(exchange)
+                 ? coil__http_compress_send(exchange, buf, size,
+                                            is_end ? COIL__CODING_END : COIL__CODING_RUN)
+                 : exchange->protocol->send(exchange, buf, size, is_end);
 
-    if (rc == 0) {
+    if (rc == 0 && !coil__http_is_compressed(exchange)) {
+        exchange->sent += size;
         exchange->state = COIL__HTTP_STARTED;
     }
     return rc;
@@ -68,7 +74,7 @@ ssize_t coil_http_write(struct coil_http_exchange *exchange, const void *buf, si
         return exchange->error < 0 ? exchange->error : -EPIPE;
     }
     if (size > 0 && exchange->has_body) {
-        rc = send_piece(exchange, buf, size, false);
+        rc = coil__http_send_piece(exchange, buf, size, false);
     }
     if (rc < 0) {
         return rc;
@@ -87,7 +93,13 @@ int coil_http_flush(struct coil_http_exchange *exchange)
     if (exchange->state == COIL__HTTP_UNANSWERED) {
         return -COIL_EINVALIDSTATE;
     }
-    rc = exchange->state == COIL__HTTP_BEGUN ? send_piece(exchange, NULL, 0, false) : 0;
+    if (coil__http_is_compressed(exchange)) {
+        rc =
+            is_open(exchange) ? coil__http_compress_send(exchange, NULL, 0, COIL__CODING_FLUSH) : 0;
+    } else {
+        rc = exchange->state == COIL__HTTP_BEGUN ? coil__http_send_piece(exchange, NULL, 0, false)
+                                                 : 0;
+    }
     return rc < 0 ? rc : exchange->protocol->flush(exchange);
 }
 
@@ -102,7 +114,7 @@ int coil__http_finish(struct coil_http_exchange *exchange)
         exchange->is_broken = true;
         return -COIL_EINCOMPLETE;
     }
-    rc = send_piece(exchange, NULL, 0, true);
+    rc = coil__http_send_piece(exchange, NULL, 0, true);
     exchange->state = COIL__HTTP_ANSWERED;
     exchange->is_broken = exchange->is_broken || rc < 0;
     return rc;

@@ -31,6 +31,9 @@ static void take_settings(struct coil__http_settings *settings,
         .max_streams = options->max_streams > 0 ? options->max_streams : 100,
         .has_connect = options->allow_connect,
         .stack_size = options->server.stack_size,
+        .log = options->log,
+        .log_user = options->log_user,
+        .metrics = options->metrics,
     };
 }
 

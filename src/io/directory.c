@@ -40,6 +40,26 @@ int coil_dir_open(struct coil_dir *dir, const char *path)
     return 0;
 }
 
+int coil_dir_adopt(struct coil_dir *dir, int fd)
+{
+    struct coil_loop *loop = coil__thread.loop;
+    char *buf;
+
+    if (!dir || dir->buf_ || fd < 0) {
+        return -EINVAL;
+    }
+    buf = coil__malloc(BATCH);
+    if (!buf) {
+        return -ENOMEM;
+    }
+    *dir = (struct coil_dir){.buf_ = buf, .fd_ = fd};
+    if (loop) {
+        coil__note_closed(loop, COIL__OPENED_FILE, coil__ledger_fd(fd)); /* the dir's now */
+        coil__note_open(loop, COIL__OPENED_DIRECTORY, dir);
+    }
+    return 0;
+}
+
 static bool is_dots(const char *name)
 {
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;

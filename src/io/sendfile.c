@@ -1,9 +1,10 @@
 /* sendfile.c - a part of a file to a descriptor or a stream.
  *
- * sendfile(2) may wait for the disk, so it is called in a thread; and only where it does not wait
- * for a peer as well: what does not fit ends that trip, and the task waits until there is room.
- * Elsewhere (a blocking socket, a simulated one, what the system's call refuses) the bytes are read
- * into a buffer, and count as sent when they are written, not when they are read.
+ * sendfile(2) may wait for the disk, so it is called in a thread, unless it is for a stream and all
+ * of the next piece is known to be in memory; and only where it does not wait for a peer as well:
+ * what does not fit ends that trip, and the task waits until there is room. Elsewhere (a blocking
+ * socket, a simulated one, what the system's call refuses) the bytes are read into a buffer, and
+ * count as sent when they are written, not when they are read.
  */
 #include "base/memory.h"
 #include "io/file.h"
@@ -15,10 +16,11 @@
 #include <limits.h>
 #include <poll.h>
 
-enum { PIECE = 64 * 1024, PUSH_PIECE = 256 * 1024 };
+enum { PIECE = 64 * 1024, PUSH_PIECE = 256 * 1024, CACHED_PIECE = 1024 * 1024 };
 
-/* What a trip says whose descriptor takes no more for now. (-EAGAIN: there was no thread.) */
-enum { NO_ROOM = 1 };
+/* What a trip says whose descriptor takes no more for now. (-EAGAIN: there was no thread.) And what
+ * one says that was made in place: the next piece may have to be waited for. */
+enum { NO_ROOM = 1, NOT_CACHED };
 
 /* --- by the system's call --- */
 
@@ -47,16 +49,50 @@ static int run_push(void *arg)
     return 0;
 }
 
+/* In place, with a turn for others behind each piece. */
+static int push_cached(struct coil_task *self, struct push_job *job)
+{
+    struct coil__file_part *part = job->part;
+
+    while (part->left > 0) {
+        size_t size = part->left < CACHED_PIECE ? part->left : CACHED_PIECE;
+        int64_t offset = part->offset;
+        ssize_t rc;
+
+        if (job->stop || self->cancel) {
+            return -ECANCELED;
+        }
+        if (!coil__os_is_cached(part->fd, offset, size)) {
+            return NOT_CACHED;
+        }
+        rc = coil__os_sendfile(job->out_fd, part->fd, &offset, size);
+        if (rc <= 0) {
+            return rc == -EAGAIN ? NO_ROOM : (int)rc;
+        }
+        coil__file_part_advance(part, rc);
+        if ((size_t)rc == CACHED_PIECE && part->left > 0) {
+            coil__reschedule(self);
+        } else {
+            coil__spend(self);
+        }
+    }
+    return 0;
+}
+
 /* Sends what there is room for. 0: all, or the file is at its end; NO_ROOM; -EINVAL: perhaps the
  * other way can do it. place: shows meanwhile how to end it early. */
 static int push(struct coil_task *self, struct coil__file_part *part, int out_fd,
-                atomic_bool **place, const char *what)
+                atomic_bool **place, bool is_socket)
 {
     struct push_job job = {.part = part, .out_fd = out_fd};
+    const char *what = is_socket ? "stream sendfile" : "sendfile";
     int rc;
 
     *place = &job.stop;
-    rc = coil__thread_wait(self, run_push, &job, &job.stop, what);
+    rc = is_socket ? push_cached(self, &job) : NOT_CACHED;
+    if (rc == NOT_CACHED) {
+        rc = coil__thread_wait(self, run_push, &job, &job.stop, what);
+    }
     *place = NULL;
     rc = rc == -ENOSYS || rc == -EOPNOTSUPP ? -EINVAL : rc;
     return (int)coil__cancel_reason(self, rc);
@@ -126,7 +162,7 @@ static ssize_t send_to_fd(struct coil_task *self, struct coil__file_part *part, 
     ssize_t rc = -EINVAL;
 
     if (coil__os_takes_sendfile(out_fd)) {
-        while ((rc = push(self, part, out_fd, &stop, "sendfile")) == NO_ROOM) {
+        while ((rc = push(self, part, out_fd, &stop, false)) == NO_ROOM) {
             rc = coil_poll(out_fd, POLLOUT);
             if (rc < 0) {
                 return rc;
@@ -152,10 +188,12 @@ static ssize_t push_to_stream(struct coil_task *self, struct coil__file_part *pa
                               struct coil_stream *stream)
 {
     struct coil_op op;
-    ssize_t rc = coil__stream_wait_queued(stream, self, 0);
+    ssize_t rc;
 
+    coil__stream_send_ahead(stream);
+    rc = coil__stream_wait_queued(stream, self, 0);
     while (rc >= 0) {
-        int pushed = push(self, part, stream->fd, &stream->push_stop, "stream sendfile");
+        int pushed = push(self, part, stream->fd, &stream->push_stop, true);
 
         rc = coil__stream_state_error(stream); /* closed meanwhile? */
         if (rc < 0 || pushed != NO_ROOM) {

@@ -203,6 +203,8 @@ void coil__stream_give_turn(struct coil_stream *stream);
 /* With the turn: accepts all of it, or less when an error came after a part. */
 ssize_t coil__stream_write_all(struct coil_stream *stream, struct coil_task *self, const char *data,
                                size_t size);
+/* With the turn: sends what is queued, as far as the socket takes it; more follows at once. */
+void coil__stream_send_ahead(struct coil_stream *stream);
 bool coil__stream_is_in_hot(const struct coil_stream *stream, const void *data);
 /* Waits in drainers or turns: 0 once it was woken, or a cancel's reason. */
 int coil__stream_wait_in(struct coil__list *list, struct coil_task *self, size_t threshold,

@@ -270,6 +270,29 @@ static void flush(struct coil__outgoing *outgoing)
     after_progress(stream);
 }
 
+/* The socket holds a packet back that is not full (MSG_MORE), as the rest comes at once. */
+void coil__stream_send_ahead(struct coil_stream *stream)
+{
+    struct coil__backend *backend = stream->loop->backend;
+    ssize_t count;
+
+    if (stream->is_sending || stream->queued == 0) {
+        return;
+    }
+    prepare_send(stream);
+    stream->send_op.flags_ = MSG_MORE;
+    count = backend->net->attempt(backend, &stream->send_op);
+    if (count == -EAGAIN) {
+        return;
+    }
+    if (count < 0) {
+        coil__stream_fail(stream, (int)count);
+    } else {
+        dequeue(stream, (size_t)count);
+    }
+    after_progress(stream);
+}
+
 static void mark_dirty(struct coil_stream *stream)
 {
     if (!stream->is_sending && !coil__list_is_linked(&stream->flusher.link)) {

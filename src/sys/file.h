@@ -10,6 +10,7 @@
 
 enum coil__file_call_kind {
     COIL__FILE_OPEN,
+    COIL__FILE_OPEN_BELOW, /* mode: of enum coil_links */
     COIL__FILE_FSYNC,
     COIL__FILE_FDATASYNC,
     COIL__FILE_FTRUNCATE,
@@ -41,6 +42,12 @@ struct coil__file_call {
 
 ssize_t coil__os_file_call(const struct coil__file_call *call);
 
+/* COIL__FILE_OPEN_BELOW, which also stores the status if that is not NULL. */
+ssize_t coil__os_open_below(const struct coil__file_call *call);
+/* The same, as far as it goes without waiting for a disk; -EAGAIN: it does not, or nobody can tell.
+ * The flags must not wait for a FIFO's peer. */
+ssize_t coil__os_open_cached(const struct coil__file_call *call);
+
 /* A call that a backend makes: what the buf_ of a COIL__OP_FILE points to. */
 struct coil__file_op {
     const struct coil__file_call *call;
@@ -57,6 +64,9 @@ ssize_t coil__os_read_cached(const struct coil_op *op);
 /* Whether the descriptor can be written to at a position, which io_uring would ignore where there
  * is none. Never waits. 0, -ESPIPE, -EBADF. */
 int coil__os_check_position(const struct coil_op *op);
+
+/* Whether all of a file's part is in memory; never waits. False: nobody can tell. */
+bool coil__os_is_cached(int fd, int64_t offset, size_t size);
 
 /* sendfile(2), at *offset, which is moved on. */
 ssize_t coil__os_sendfile(int out_fd, int in_fd, int64_t *offset, size_t count);

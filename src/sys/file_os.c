@@ -40,6 +40,8 @@ ssize_t coil__os_file_call(const struct coil__file_call *call)
     switch (call->kind) {
     case COIL__FILE_OPEN:
         return RETRY(openat(call->fd, call->path, call->flags | O_CLOEXEC, (mode_t)call->mode));
+    case COIL__FILE_OPEN_BELOW:
+        return coil__os_open_below(call);
     case COIL__FILE_FSYNC:
         return RETRY(fsync(call->fd));
     case COIL__FILE_FDATASYNC:

@@ -87,11 +87,11 @@ class Request(http.server.BaseHTTPRequestHandler):
                 found = found(self)
             elif found is None:
                 found = (404, {}, 'no such page')
-            if found is not None:
-                self.answer(*((200, {}, found) if isinstance(found, (str, bytes)) else found))
         finally:
-            with site.lock:
+            with site.lock:  # before the answer: who has it may send the next request
                 site.running -= 1
+        if found is not None:
+            self.answer(*((200, {}, found) if isinstance(found, (str, bytes)) else found))
 
     def answer(self, status, fields, text):
         data = text if isinstance(text, bytes) else text.encode()

@@ -31,7 +31,7 @@ from runner import (Failed, Skipped, check, check_equal, environment, run_all,  
 
 DOCUMENTS = ['README.md', 'docs/guide.md', 'docs/debugging.md',
              'docs/embedding.md', 'docs/http.md', 'docs/json.md', 'docs/http_client.md',
-             'docs/app.md', 'docs/websocket.md']
+             'docs/app.md', 'docs/websocket.md', 'docs/files.md']
 BACKENDS = ['uring', 'epoll', 'sim']
 TIME_LIMIT = 60
 FLAGS = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter']

@@ -2,7 +2,7 @@
 """JSON of the tables (json_echo) against Python's json module, and its schemas against jsonschema
 (Debian: python3-jsonschema), where that is installed.
 
-    test_json.py JSON_ECHO
+    test_json.py JSON_ECHO ROOT COMPILER
 """
 import json
 import os
@@ -152,6 +152,49 @@ def test_schemas():
     ]
     for document, answer in zip(documents, ask([json.dumps(d) for d in documents])):
         check_equal('ok' in answer, validator.is_valid(document), document, answer)
+
+
+def compiles(field):
+    program = '''#include <coil/json.h>
+enum state { ONE, TWO };
+const char *const names[] = {"one", "two"};
+struct part { int x; };
+static const struct coil_json_field part_fields[] = {COIL_JSON_INT(struct part, x)};
+const struct coil_json_type part_type = COIL_JSON_TYPE("Part", struct part, part_fields);
+struct whole {
+    char *text; char room[8]; int number; double real; float single; bool flag; enum state state;
+    int64_t time; char **texts; size_t count; int odd_count; struct part part;
+};
+const struct coil_json_field fields[] = {%s};
+'''
+    done = subprocess.run(
+        sys.argv[3].split() + ['-std=c11', '-pedantic', '-Wall', '-Wextra', '-Werror',
+                               '-I' + os.path.join(sys.argv[2], 'include'), '-fsyntax-only', '-x',
+                               'c', '-'],
+        input=program % field, capture_output=True, text=True, check=False)
+    return done.returncode == 0
+
+
+def test_members():
+    """A member that is not of the macro's type is an error of the compiler's."""
+    right = ['STRING(struct whole, text)', 'STRING(struct whole, text, .required = true)',
+             'INT(struct whole, number, COIL_JSON_RANGE(-1, 1))', 'DOUBLE(struct whole, real)',
+             'BOOL(struct whole, flag)', 'ENUM(struct whole, state, names)',
+             'TIME(struct whole, time)', 'ARRAY_OF_STRINGS(struct whole, texts, count)',
+             'OBJECT(struct whole, part, part_type)',
+             'INT(struct whole, number, COIL_JSON_HAS(struct whole, flag))']
+    wrong = ['STRING(struct whole, room)', 'STRING(struct whole, number)',
+             'INT(struct whole, real)', 'INT(struct whole, flag)', 'DOUBLE(struct whole, single)',
+             'BOOL(struct whole, number)', 'ENUM(struct whole, flag, names)',
+             'TIME(struct whole, number)', 'ARRAY_OF_STRINGS(struct whole, text, count)',
+             'ARRAY_OF_STRINGS(struct whole, texts, odd_count)', 'RAW(struct whole, text)',
+             'ARRAY_OF_INTS(struct whole, texts, count)', 'MAP(struct whole, texts, count)',
+             'INT(struct whole, number, COIL_JSON_HAS(struct whole, number))',
+             'STRING(struct whole, nothing)']
+    for field in right:
+        check(compiles('COIL_JSON_' + field), field, 'does not compile')
+    for field in wrong:
+        check(not compiles('COIL_JSON_' + field), field, 'compiles')
 
 
 def main():

@@ -4,7 +4,7 @@
 
 static char trail[256];
 
-static int mark(struct coil_http_exchange *exchange, struct coil_app_next *next, void *user)
+static int mark(struct coil_http_exchange *exchange, struct coil_app_chain *next, void *user)
 {
     int rc;
 
@@ -15,7 +15,7 @@ static int mark(struct coil_http_exchange *exchange, struct coil_app_next *next,
     return rc;
 }
 
-static int block(struct coil_http_exchange *exchange, struct coil_app_next *next, void *user)
+static int block(struct coil_http_exchange *exchange, struct coil_app_chain *next, void *user)
 {
     (void)next;
     (void)user;

@@ -267,12 +267,12 @@ TASK_TEST(http2_window_that_opens_slowly)
 {
     size_t size = 0;
 
-    talk.options.write_timeout_ns = 200 * COIL_MSEC;
+    talk.options.write_timeout_ns = COIL_SEC;
     open_raw(write_much);
     say_frame(NGHTTP2_SETTINGS, 0, 0, NO_WINDOW, 6);
     say_get(1);
     for (int i = 0; i < 10; i++) {
-        CHECK_OK(coil_sleep(50 * COIL_MSEC));
+        CHECK_OK(coil_sleep(150 * COIL_MSEC));
         say_frame(NGHTTP2_WINDOW_UPDATE, 0, 1, "\0\0\x27\x10", 4);
         say_frame(NGHTTP2_WINDOW_UPDATE, 0, 0, "\0\0\x27\x10", 4);
         CHECK(hear_frame(NGHTTP2_DATA));

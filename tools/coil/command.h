@@ -14,6 +14,7 @@ struct command {
 extern const struct command command_get;
 extern const struct command command_ps;
 extern const struct command command_pstree;
+extern const struct command command_serve;
 
 void command_help(const struct command *command);
 /* Says what is wrong with the command line; returns STATUS_USAGE. */

@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&command_get, &command_ps, &command_pstree};
+static const struct command *const commands[] = {&command_get, &command_ps, &command_pstree,
+                                                 &command_serve};
 
 enum { COUNT = sizeof commands / sizeof commands[0] };
 
