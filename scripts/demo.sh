@@ -1,7 +1,7 @@
 #!/bin/sh
 # Shows what the library is for: a hundred fetches of one second in one second; then real pages
 # from a real web server that takes 100 ms for each, one by one and all at once; then a crawler that
-# finds the broken links of a small site of the same server.
+# finds the broken links of a small site of the same server; then an API for notes, asked by curl.
 #
 #     scripts/demo.sh [BUILD_FOLDER]      after `make`; `make demo` does both
 #
@@ -14,13 +14,14 @@ pages=${COIL_DEMO_PAGES:-200}
 module=/usr/lib/nginx/modules/ngx_http_echo_module.so
 work=$(mktemp -d)
 server=
+api=
 
 stop() {
     trap - EXIT INT TERM HUP
-    if [ -n "$server" ]; then
-        kill "$server" 2>/dev/null || true
-        wait "$server" 2>/dev/null || true
-    fi
+    for process in $server $api; do
+        kill "$process" 2>/dev/null || true
+        wait "$process" 2>/dev/null || true
+    done
     rm -rf "$work"
 }
 trap stop EXIT
@@ -172,6 +173,15 @@ say "== The same $pages pages at once"
 fetch -j "$pages" >"$work/all" || { cat "$work/all"; fail "not all pages came"; }
 head -n 1 "$work/all"
 
+seconds() {
+    sed -n 's/^.* bytes in \([0-9.]*\) s$/\1/p' "$1"
+}
+say "$(echo "$(seconds "$work/one") $(seconds "$work/all")" |
+    awk '{ printf "One by one: %.2f s. At once: %.2f s. That is %.0f times as fast.", \
+        $1, $2, $1 / $2 }')"
+
+# --- a site ---
+
 if [ -x "$build/examples/crawl" ]; then
     say "== Broken links of a site with 40 pages (examples/crawl)"
     status=0
@@ -181,9 +191,38 @@ if [ -x "$build/examples/crawl" ]; then
     [ -s "$work/crawl.json" ] || fail "crawl has written no JSON"
 fi
 
-seconds() {
-    sed -n 's/^.* bytes in \([0-9.]*\) s$/\1/p' "$1"
+# --- an API ---
+
+ask() {
+    printf '$ curl %s\n' "$*"
+    curl -sS --max-time 20 --noproxy '*' -H 'Content-Type: application/json' "$@" ||
+        fail "the API does not answer"
+    echo
 }
-say "$(echo "$(seconds "$work/one") $(seconds "$work/all")" |
-    awk '{ printf "One by one: %.2f s. At once: %.2f s. That is %.0f times as fast.", \
-        $1, $2, $1 / $2 }')"
+
+run_api() {
+    "$build/examples/api" 0 :memory: >"$work/api" &
+    api=$!
+    tries=0
+    until grep -q listening "$work/api" 2>/dev/null; do
+        kill -0 "$api" 2>/dev/null && [ $tries -lt 100 ] || fail "the API does not start"
+        tries=$((tries + 1))
+        sleep 0.05
+    done
+    url=$(sed -n 's,^listening on \(http://[^/]*\)/.*$,\1,p' "$work/api")
+    ask -d '{"title": "Milk", "text": "two bottles"}' "$url/notes"
+    ask -X PUT -d '{"title": "Milk", "done": true}' "$url/notes/1"
+    ask "$url/notes?done=true&limit=5"
+    ask -d '{"title": "", "colour": "red"}' "$url/notes"
+    curl -sS --max-time 20 --noproxy '*' -o "$work/docs" "$url/docs" ||
+        fail "there are no documents"
+    say "Its documents are at $url/docs, as long as it runs: $build/examples/api 8000"
+    kill "$api"
+    wait "$api" || fail "the API has not ended well"
+    api=
+}
+
+if [ -x "$build/examples/api" ]; then
+    say "== An API for notes: a database, checked bodies, documents (examples/api)"
+    run_api
+fi

@@ -9,8 +9,8 @@ packages_of() {
     case $1 in
     build) echo gcc libc6-dev meson ninja-build pkg-config liburing-dev libssl-dev libdw-dev \
         systemtap-sdt-dev zlib1g-dev libbrotli-dev libzstd-dev libnghttp2-dev libwslay-dev \
-        libjansson-dev ;;
-    demo) echo nginx-light libnginx-mod-http-echo curl libgumbo-dev ;;
+        libjansson-dev libgumbo-dev libsqlite3-dev ;;
+    demo) echo nginx-light libnginx-mod-http-echo curl ;;
     sanitize) echo valgrind gdb ;;
     fuzz) echo clang libclang-rt-14-dev ;;
     cross) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
