@@ -44,6 +44,15 @@ enum coil_app_kind {
     COIL_APP_INT,    /* an int64_t in decimal digits */
     COIL_APP_NUMBER, /* a finite double */
     COIL_APP_BOOL,   /* true, false, 1, 0, on, off, yes, no */
+    COIL_APP_FILE,   /* a file: in a form alone, which is then multipart/form-data */
+};
+
+/* A file that came in a form. All of it is valid until the request is over. */
+struct coil_app_file {
+    const char *filename; /* as of struct coil_http_part: never NULL, "" if it cannot be used */
+    const char *type;     /* the media type that the client says it is of */
+    const char *data;     /* a NUL follows, which does not count */
+    size_t size;          /* in bytes */
 };
 
 /* A parameter of the query, or a field of a form. All of it stays the caller's and must live as
@@ -53,10 +62,11 @@ struct coil_app_param {
     enum coil_app_kind kind;
     bool is_required;
     const char *default_text; /* what counts if it is not given; NULL: nothing does */
-    bool is_bounded;          /* min and max count: for numbers, and for a text's bytes */
+    bool is_bounded;          /* min and max count: for numbers, and for a text's or file's bytes */
     int64_t min;              /* both are allowed values themselves */
     int64_t max;
-    const char *const *choices; /* the texts that are allowed, up to a NULL; NULL: all are */
+    const char *const *choices; /* the texts that are allowed, up to a NULL; NULL: all are. A file
+                                   has neither these nor a default */
     const char *description;    /* for the documents; may be NULL */
 };
 
@@ -75,7 +85,9 @@ struct coil_app_route {
     const char *description;
     const char *tag;
     const struct coil_app_param *query;    /* up to one without a name; NULL: none */
-    const struct coil_app_param *form;     /* of a body that is a form; likewise */
+    const struct coil_app_param *form;     /* of a body that is a form, of either encoding, kept in
+                                              memory as a whole (for more: coil/http_multipart.h);
+                                              likewise */
     const struct coil_json_type *body;     /* of a body that is JSON; NULL: none is expected */
     bool body_is_array;                    /* an array of those */
     const struct coil_json_type *response; /* of a good response, for the documents */
@@ -173,7 +185,7 @@ COIL_EXPORT const char *coil_app_openapi(struct coil_app *app);
 
 /* A parameter of the path, of the query, or a field of the form, by its name. 1: `*ret_value` is
  * set, by the client or by its default; 0: it was not given. -EINVAL: the route declares no such
- * parameter (of that kind; any kind is had as text); outside of an app. Text is valid until the
+ * parameter (of that kind; any kind but a file is had as text); outside of an app. Text is valid until the
  * request is over. */
 COIL_EXPORT int coil_app_get_int(const struct coil_http_exchange *exchange, const char *name,
                                  int64_t *ret_value);
@@ -183,6 +195,10 @@ COIL_EXPORT int coil_app_get_bool(const struct coil_http_exchange *exchange, con
                                   bool *ret_value);
 COIL_EXPORT int coil_app_get_text(const struct coil_http_exchange *exchange, const char *name,
                                   const char **ret_value);
+
+/* The same of a file in a form. */
+COIL_EXPORT int coil_app_get_file(const struct coil_http_exchange *exchange, const char *name,
+                                  struct coil_app_file *ret_file);
 
 /* The same, of a text that is wanted or not: NULL for 0 and for errors. */
 COIL_EXPORT const char *coil_app_text(const struct coil_http_exchange *exchange, const char *name);

@@ -123,9 +123,22 @@ struct coil_app {
 
 /* A parameter of a query or form that was read. */
 struct coil__app_value {
-    const char *text; /* NULL: not given */
-    int64_t integer;  /* COIL_APP_INT, COIL_APP_BOOL */
-    double number;    /* COIL_APP_NUMBER */
+    const char *text;          /* NULL: not given */
+    int64_t integer;           /* COIL_APP_INT, COIL_APP_BOOL */
+    double number;             /* COIL_APP_NUMBER */
+    struct coil_app_file file; /* of a part that is one; its filename is NULL else */
+};
+
+/* A query or a form that is read. */
+struct coil__app_reading {
+    struct coil__app_request *request;
+    const char *where; /* "query", "form" */
+    const struct coil_app_param *params;
+    struct coil__app_value *values;
+    size_t count;
+    uint64_t given; /* a bit for each */
+    size_t errors;
+    struct coil__app_text *text; /* the problem document */
 };
 
 /* Something to be done when the request is over; or memory of its. */
@@ -220,15 +233,33 @@ void coil__app_release_all(struct coil__app_request *request);
 /* Reads what the endpoint declares of query and form. 1; 0: it is answered already; or an error. */
 int coil__app_read_values(struct coil__app_request *request);
 
-/* Checks the declaration. 0, or an error that was kept. where: the route's path. */
+/* Checks the declaration. 0, or an error that was kept. where: the route's path. last_kind: how
+ * far the kinds go. */
 int coil__app_check_params(struct coil_app *app, const char *where,
-                           const struct coil_app_param *params, size_t *ret_count);
+                           const struct coil_app_param *params, enum coil_app_kind last_kind,
+                           size_t *ret_count);
+
+/* All of a text of pairs. 0; -COIL_ELIMIT, -ENOMEM. */
+int coil__app_read_pairs(struct coil__app_reading *reading, const char *text, size_t size);
+
+/* What the parameter is, as the client gave it: text ends with a NUL. Complains if it is wrong, or
+ * there twice. file: what is known of it, if it is one; or NULL. */
+void coil__app_take_value(struct coil__app_reading *reading, size_t index, const char *text,
+                          size_t size, const struct coil_app_file *file);
+
+/* Takes defaults for what was not given, and complains of what is missing. */
+void coil__app_fill_in(struct coil__app_reading *reading);
+
+/* --- app_form.c --- */
+
+/* Reads what the endpoint declares of a form. 1; 0: it is answered; or an error. */
+int coil__app_read_form(struct coil__app_request *request, struct coil__app_text *text);
 
 /* --- app_body.c --- */
 
-/* Reads a body as a whole. 1; 0: it is answered already (413, 415); or an error. media_type: what
- * it must be; "+json" types pass for JSON. */
-int coil__app_read_body(struct coil__app_request *request, const char *media_type,
+/* Reads a body as a whole. 1; 0: it is answered already (413, 415); or an error. media_types: what
+ * it may be, up to a NULL; "+json" types pass for JSON. */
+int coil__app_read_body(struct coil__app_request *request, const char *const *media_types,
                         const char **ret_body, size_t *ret_size);
 
 /* --- app_json.c --- */

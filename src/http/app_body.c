@@ -26,6 +26,14 @@ static bool is_of_type(const struct coil_http_exchange *exchange, const char *me
     return false;
 }
 
+static bool is_of_a_type(const struct coil_http_exchange *exchange, const char *const *media_types)
+{
+    while (*media_types && !is_of_type(exchange, *media_types)) {
+        media_types++;
+    }
+    return *media_types != NULL;
+}
+
 /* 1; 0: answered; or an error. */
 static int check_size(const struct coil__app_request *request, int64_t size)
 {
@@ -38,7 +46,18 @@ static int check_size(const struct coil__app_request *request, int64_t size)
     return coil_app_problem(request->exchange, 413, NULL, "The body is too large.");
 }
 
-int coil__app_read_body(struct coil__app_request *request, const char *media_type,
+/* Each of them is said, so that the client knows what to send. */
+static int refuse_type(struct coil_http_exchange *exchange, const char *const *media_types)
+{
+    int rc = 0;
+
+    for (; rc == 0 && *media_types; media_types++) {
+        rc = coil_http_add_field(exchange, "Accept", *media_types);
+    }
+    return rc < 0 ? rc : coil_app_problem(exchange, 415, NULL, "The body is of another type.");
+}
+
+int coil__app_read_body(struct coil__app_request *request, const char *const *media_types,
                         const char **ret_body, size_t *ret_size)
 {
     struct coil_http_exchange *exchange = request->exchange;
@@ -49,9 +68,8 @@ int coil__app_read_body(struct coil__app_request *request, const char *media_typ
         return rc;
     }
     /* Of no body nobody has to say what it is. */
-    if (coil_http_body_size(exchange) != 0 && !is_of_type(exchange, media_type)) {
-        rc = coil_http_add_field(exchange, "Accept", media_type);
-        return rc < 0 ? rc : coil_app_problem(exchange, 415, NULL, "The body is of another type.");
+    if (coil_http_body_size(exchange) != 0 && !is_of_a_type(exchange, media_types)) {
+        return refuse_type(exchange, media_types);
     }
     size = coil_http_read_all(exchange, ret_body);
     if (size < 0) {

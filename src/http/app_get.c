@@ -117,8 +117,26 @@ int coil_app_get_text(const struct coil_http_exchange *exchange, const char *nam
     struct found found;
     int rc = find(exchange, name, ret_value, &found);
 
+    if (rc >= 0 && found.kind == COIL_APP_FILE) {
+        return -EINVAL;
+    }
     if (rc == 1) {
         *ret_value = found.value.text;
+    }
+    return rc;
+}
+
+int coil_app_get_file(const struct coil_http_exchange *exchange, const char *name,
+                      struct coil_app_file *ret_file)
+{
+    struct found found;
+    int rc = find(exchange, name, ret_file, &found);
+
+    if (rc >= 0 && found.kind != COIL_APP_FILE) {
+        return -EINVAL;
+    }
+    if (rc == 1) {
+        *ret_file = found.value.file;
     }
     return rc;
 }

@@ -104,6 +104,7 @@ static int parse(struct coil__app_request *request, const char *text, size_t siz
 
 int coil__app_read_json(struct coil__app_request *request)
 {
+    static const char *const types[] = {"application/json", NULL};
     struct coil_http_exchange *exchange = request->exchange;
     struct coil_json_parsed *parsed;
     const char *text;
@@ -113,7 +114,7 @@ int coil__app_read_json(struct coil__app_request *request)
     if (!request->endpoint->route.body) {
         return 1;
     }
-    rc = coil__app_read_body(request, "application/json", &text, &size);
+    rc = coil__app_read_body(request, types, &text, &size);
     if (rc != 1) {
         return rc;
     }

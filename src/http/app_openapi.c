@@ -11,7 +11,7 @@ static void write_bounds(struct coil__app_text *text, const struct coil_app_para
 {
     bool is_text = param->kind == COIL_APP_TEXT;
 
-    if (!param->is_bounded || param->kind == COIL_APP_BOOL) {
+    if (!param->is_bounded || param->kind == COIL_APP_BOOL || param->kind == COIL_APP_FILE) {
         return;
     }
     if (param->min != INT64_MIN) {
@@ -43,13 +43,15 @@ static void write_value(struct coil__app_text *text, const struct coil_app_param
 
 static void write_param_schema(struct coil__app_text *text, const struct coil_app_param *param)
 {
-    static const char *const types[] = {"string", "integer", "number", "boolean"};
+    static const char *const types[] = {"string", "integer", "number", "boolean", "string"};
     const char *const *choice = param->choices;
 
     coil__app_text_add(text, "{");
     coil__app_text_member(text, "type", types[param->kind]);
     if (param->kind == COIL_APP_INT) {
         coil__app_text_member(text, "format", "int64");
+    } else if (param->kind == COIL_APP_FILE) {
+        coil__app_text_member(text, "contentMediaType", "application/octet-stream");
     }
     write_bounds(text, param);
     if (choice && *choice) {
@@ -113,14 +115,13 @@ static void write_params(struct coil__app_text *text, const struct coil__app_end
     coil__app_text_add(text, "]");
 }
 
-static void write_form(struct coil__app_text *text, const struct coil__app_endpoint *endpoint)
+/* {"schema":...} */
+static void write_form_schema(struct coil__app_text *text,
+                              const struct coil__app_endpoint *endpoint)
 {
     bool has_required = false;
 
-    coil__app_text_key(text, "requestBody");
-    coil__app_text_add(text,
-                       "{\"required\":true,\"content\":{\"application/x-www-form-urlencoded\":"
-                       "{\"schema\":{\"type\":\"object\",\"properties\":{");
+    coil__app_text_add(text, "{\"schema\":{\"type\":\"object\",\"properties\":{");
     for (size_t i = 0; i < endpoint->form_count; i++) {
         coil__app_text_key(text, endpoint->route.form[i].name);
         write_param_schema(text, &endpoint->route.form[i]);
@@ -135,7 +136,26 @@ static void write_form(struct coil__app_text *text, const struct coil__app_endpo
             has_required = true;
         }
     }
-    coil__app_text_add(text, has_required ? "]}}}}" : "}}}}");
+    coil__app_text_add(text, has_required ? "]}}" : "}}");
+}
+
+/* A file comes in the second encoding alone. */
+static void write_form(struct coil__app_text *text, const struct coil__app_endpoint *endpoint)
+{
+    bool has_file = false;
+
+    for (size_t i = 0; i < endpoint->form_count; i++) {
+        has_file = has_file || endpoint->route.form[i].kind == COIL_APP_FILE;
+    }
+    coil__app_text_key(text, "requestBody");
+    coil__app_text_add(text, "{\"required\":true,\"content\":{");
+    if (!has_file) {
+        coil__app_text_key(text, "application/x-www-form-urlencoded");
+        write_form_schema(text, endpoint);
+    }
+    coil__app_text_key(text, "multipart/form-data");
+    write_form_schema(text, endpoint);
+    coil__app_text_add(text, "}}");
 }
 
 /* "schema": of a body or a response. */

@@ -130,9 +130,11 @@ static int check(struct coil__app_endpoint *endpoint)
         return coil__app_fail(app, -EINVAL, "%s \"%s\": a form and JSON at once", label_of(route),
                               endpoint->path);
     }
-    rc = coil__app_check_params(app, endpoint->path, route->query, &endpoint->query_count);
+    rc = coil__app_check_params(app, endpoint->path, route->query, COIL_APP_BOOL,
+                                &endpoint->query_count);
     rc = rc < 0 ? rc
-                : coil__app_check_params(app, endpoint->path, route->form, &endpoint->form_count);
+                : coil__app_check_params(app, endpoint->path, route->form, COIL_APP_FILE,
+                                         &endpoint->form_count);
     rc = rc < 0 ? rc : coil__app_check_type(app, endpoint->path, route->body);
     rc = rc < 0 ? rc : coil__app_check_type(app, endpoint->path, route->response);
     twin = rc < 0 ? NULL : find_twin(endpoint);

@@ -79,7 +79,7 @@ static void check_choice(const struct coil_app_param *param, const char *text,
 static void check_bounds(const struct coil_app_param *param, const struct coil__app_value *value,
                          size_t size, struct complaint *complaint)
 {
-    bool is_text = param->kind == COIL_APP_TEXT;
+    bool is_text = param->kind == COIL_APP_TEXT || param->kind == COIL_APP_FILE;
     bool is_number = param->kind == COIL_APP_NUMBER;
     int64_t whole = is_text ? (int64_t)size : value->integer;
     bool is_low = is_number ? value->number < (double)param->min : whole < param->min;
@@ -99,12 +99,13 @@ static void parse_value(const struct coil_app_param *param, const char *text, si
                         struct coil__app_value *value, struct complaint *complaint)
 {
     static const char *const wanted[] = {
-        [COIL_APP_TEXT] = "must be text in UTF-8",
-        [COIL_APP_INT] = "must be an integer",
-        [COIL_APP_NUMBER] = "must be a number",
-        [COIL_APP_BOOL] = "must be true or false",
+        [COIL_APP_TEXT] = "must be text in UTF-8", [COIL_APP_INT] = "must be an integer",
+        [COIL_APP_NUMBER] = "must be a number",    [COIL_APP_BOOL] = "must be true or false",
+        [COIL_APP_FILE] = "must be a file",
     };
-    bool is_good = is_clean_text(text, size);
+    bool is_file = value->file.filename != NULL;
+    bool is_good =
+        is_file == (param->kind == COIL_APP_FILE) && (is_file || is_clean_text(text, size));
 
     switch (is_good ? param->kind : COIL_APP_TEXT) {
     case COIL_APP_INT:
@@ -135,21 +136,23 @@ static void parse_value(const struct coil_app_param *param, const char *text, si
 /* --- declarations --- */
 
 int coil__app_check_params(struct coil_app *app, const char *where,
-                           const struct coil_app_param *params, size_t *ret_count)
+                           const struct coil_app_param *params, enum coil_app_kind last_kind,
+                           size_t *ret_count)
 {
     size_t count = 0;
 
     for (; params && params[count].name; count++) {
         const struct coil_app_param *param = &params[count];
         const char *text = param->default_text;
-        struct coil__app_value value;
+        struct coil__app_value value = {0};
         struct complaint complaint = {.code = NULL};
 
         if (count == COIL__APP_FIELDS) {
             return coil__app_fail(app, -COIL_ELIMIT, "\"%s\": more than %d parameters", where,
                                   COIL__APP_FIELDS);
         }
-        if (param->kind < COIL_APP_TEXT || param->kind > COIL_APP_BOOL || !*param->name ||
+        if (param->kind < COIL_APP_TEXT || param->kind > last_kind || !*param->name ||
+            (param->kind == COIL_APP_FILE && param->choices) ||
             (param->is_bounded && param->min > param->max)) {
             return coil__app_fail(app, -EINVAL, "\"%s\": parameter \"%s\" is of no kind that is",
                                   where, param->name);
@@ -168,19 +171,7 @@ int coil__app_check_params(struct coil_app *app, const char *where,
 
 /* --- reading --- */
 
-/* A query or a form that is read. */
-struct reading {
-    struct coil__app_request *request;
-    const char *where; /* "query", "form" */
-    const struct coil_app_param *params;
-    struct coil__app_value *values;
-    size_t count;
-    uint64_t given; /* a bit for each */
-    size_t errors;
-    struct coil__app_text *text; /* the problem document */
-};
-
-static void complain(struct reading *reading, const char *name, const char *code,
+static void complain(struct coil__app_reading *reading, const char *name, const char *code,
                      const char *message)
 {
     if (reading->errors == 0 && reading->text->size == 0) {
@@ -200,37 +191,46 @@ static void complain(struct reading *reading, const char *name, const char *code
     coil__app_text_add(reading->text, "}");
 }
 
-static void take_pair(struct reading *reading, const struct coil__pair *pair, char **at)
+void coil__app_take_value(struct coil__app_reading *reading, size_t index, const char *text,
+                          size_t size, const struct coil_app_file *file)
+{
+    const struct coil_app_param *param = &reading->params[index];
+    struct coil__app_value *value = &reading->values[index];
+    struct complaint complaint;
+
+    if (reading->given >> index & 1) {
+        complain(reading, param->name, "duplicate", "must be given once");
+        return;
+    }
+    reading->given |= UINT64_C(1) << index;
+    if (file) {
+        value->file = *file;
+    }
+    parse_value(param, text, size, value, &complaint);
+    if (complaint.code) {
+        complain(reading, param->name, complaint.code, complaint.message);
+    }
+}
+
+static void take_pair(struct coil__app_reading *reading, const struct coil__pair *pair, char **at)
 {
     for (size_t i = 0; i < reading->count; i++) {
-        const struct coil_app_param *param = &reading->params[i];
-        struct complaint complaint;
         char *text = *at;
-        ssize_t size;
+        ssize_t size = 0;
 
-        if (!coil__form_is(pair->name, coil__slice_of(param->name))) {
+        if (!coil__form_is(pair->name, coil__slice_of(reading->params[i].name))) {
             continue;
         }
-        if (reading->given >> i & 1) {
-            complain(reading, param->name, "duplicate", "must be given once");
-            return;
+        if (!(reading->given >> i & 1)) { /* there is room for each of them once */
+            size = coil__form_decode(pair->value, text, pair->value.size + 1);
+            *at += size + 1;
         }
-        reading->given |= UINT64_C(1) << i;
-        size = coil__form_decode(pair->value, text, pair->value.size + 1);
-        if (size < 0) {
-            return; /* there is room enough */
-        }
-        *at += size + 1;
-        parse_value(param, text, (size_t)size, &reading->values[i], &complaint);
-        if (complaint.code) {
-            complain(reading, param->name, complaint.code, complaint.message);
-        }
+        coil__app_take_value(reading, i, text, (size_t)size, NULL);
         return;
     }
 }
 
-/* What was not given. */
-static void fill_in(struct reading *reading)
+void coil__app_fill_in(struct coil__app_reading *reading)
 {
     for (size_t i = 0; i < reading->count; i++) {
         const struct coil_app_param *param = &reading->params[i];
@@ -248,8 +248,7 @@ static void fill_in(struct reading *reading)
     }
 }
 
-/* 0; -COIL_ELIMIT, -ENOMEM. */
-static int read_pairs(struct reading *reading, const char *text, size_t size)
+int coil__app_read_pairs(struct coil__app_reading *reading, const char *text, size_t size)
 {
     struct coil__query query;
     struct coil__pair pair;
@@ -264,7 +263,7 @@ static int read_pairs(struct reading *reading, const char *text, size_t size)
         take_pair(reading, &pair, &room);
     }
     if (rc == 0) {
-        fill_in(reading);
+        coil__app_fill_in(reading);
     }
     return rc;
 }
@@ -273,7 +272,7 @@ static int read_query(struct coil__app_request *request, struct coil__app_text *
 {
     const struct coil__app_endpoint *endpoint = request->endpoint;
     const char *query = coil_http_query(request->exchange);
-    struct reading reading = {
+    struct coil__app_reading reading = {
         .request = request,
         .where = "query",
         .params = endpoint->route.query,
@@ -283,34 +282,7 @@ static int read_query(struct coil__app_request *request, struct coil__app_text *
     };
 
     query = query ? query : "";
-    return reading.count > 0 ? read_pairs(&reading, query, strlen(query)) : 0;
-}
-
-/* 1; 0: it is answered; or an error. */
-static int read_form(struct coil__app_request *request, struct coil__app_text *text)
-{
-    const struct coil__app_endpoint *endpoint = request->endpoint;
-    struct reading reading = {
-        .request = request,
-        .where = "form",
-        .params = endpoint->route.form,
-        .values = request->values + endpoint->query_count,
-        .count = endpoint->form_count,
-        .text = text,
-    };
-    const char *body;
-    size_t size;
-    int rc;
-
-    if (reading.count == 0) {
-        return 1;
-    }
-    rc = coil__app_read_body(request, "application/x-www-form-urlencoded", &body, &size);
-    if (rc == 1) {
-        rc = read_pairs(&reading, body, size);
-        return rc < 0 ? rc : 1;
-    }
-    return rc;
+    return reading.count > 0 ? coil__app_read_pairs(&reading, query, strlen(query)) : 0;
 }
 
 int coil__app_read_values(struct coil__app_request *request)
@@ -329,7 +301,7 @@ int coil__app_read_values(struct coil__app_request *request)
     }
     memset(request->values, 0, count * sizeof *request->values);
     rc = read_query(request, &text);
-    rc = rc < 0 ? rc : read_form(request, &text);
+    rc = rc < 0 ? rc : coil__app_read_form(request, &text);
     if (rc == 1 && text.size > 0) {
         coil__app_text_add(&text, "]}");
         return coil__app_reply_problem(request->exchange, 422, &text);

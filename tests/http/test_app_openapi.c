@@ -35,6 +35,9 @@ static const struct coil_app_param query[] = {
     {.name = NULL}};
 static const struct coil_app_param form[] = {
     {.name = "x", .kind = COIL_APP_NUMBER, .is_required = true}, {.name = "y"}, {.name = NULL}};
+static const struct coil_app_param upload[] = {
+    {.name = "file", .kind = COIL_APP_FILE, .is_bounded = true, .max = 9, .is_required = true},
+    {.name = NULL}};
 
 static const struct coil_app_route routes[] = {
     {"GET", "/notes", tell_route, .summary = "All", .tag = "notes", .query = query,
@@ -42,6 +45,7 @@ static const struct coil_app_route routes[] = {
     {"POST", "/notes", tell_route, .body = &note_type, .status = 201, .is_deprecated = true},
     {"GET", "/notes/{id:int}/{uuid:uuid}/{rest:path}", tell_route, .description = "Much"},
     {"POST", "/form", tell_route, .form = form},
+    {"POST", "/upload", tell_route, .form = upload},
     {"GET", "/hidden", tell_route, .is_hidden = true},
     {"PURGE", "/notes", tell_route},
     {"GET", "/same/{name}", tell_route, .summary = "first"},
@@ -108,6 +112,12 @@ static void check_paths(const json_t *root)
     CHECK_STR(at(root, "paths|/form|post|requestBody|content|application/x-www-form-urlencoded"),
               "{\"schema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"number\"},"
               "\"y\":{\"type\":\"string\"}},\"required\":[\"x\"]}}");
+    CHECK_STR(at(root, "paths|/form|post|requestBody|content|multipart/form-data"),
+              at(root, "paths|/form|post|requestBody|content|application/x-www-form-urlencoded"));
+    CHECK_STR(at(root, "paths|/upload|post|requestBody"),
+              "{\"required\":true,\"content\":{\"multipart/form-data\":{\"schema\":{"
+              "\"type\":\"object\",\"properties\":{\"file\":{\"type\":\"string\","
+              "\"contentMediaType\":\"application/octet-stream\"}},\"required\":[\"file\"]}}}}");
 }
 
 TASK_TEST(openapi_describes_routes)
