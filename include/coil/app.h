@@ -185,8 +185,8 @@ COIL_EXPORT const char *coil_app_openapi(struct coil_app *app);
 
 /* A parameter of the path, of the query, or a field of the form, by its name. 1: `*ret_value` is
  * set, by the client or by its default; 0: it was not given. -EINVAL: the route declares no such
- * parameter (of that kind; any kind but a file is had as text); outside of an app. Text is valid until the
- * request is over. */
+ * parameter (of that kind; any kind but a file is had as text); outside of an app. Text is valid
+ * until the request is over. */
 COIL_EXPORT int coil_app_get_int(const struct coil_http_exchange *exchange, const char *name,
                                  int64_t *ret_value);
 COIL_EXPORT int coil_app_get_number(const struct coil_http_exchange *exchange, const char *name,
@@ -377,6 +377,12 @@ COIL_EXPORT COIL_SUSPENDS int coil_app_timeout(struct coil_http_exchange *exchan
  * user: the latter's text; NULL: "frame-ancestors 'none'"; "": none. */
 COIL_EXPORT COIL_SUSPENDS int coil_app_security_headers(struct coil_http_exchange *exchange,
                                                         struct coil_app_chain *next, void *user);
+
+/* Has responses compressed where it is worth it and the client likes it: coil_http_compress for
+ * each. user: a struct coil_http_compress_options (coil/http_compress.h) that lives as long as the
+ * app; NULL: the usual ones. Without memory for it a response is sent as it is. */
+COIL_EXPORT COIL_SUSPENDS int coil_app_compress(struct coil_http_exchange *exchange,
+                                                struct coil_app_chain *next, void *user);
 
 /* Refuses bodies of more bytes with 413: at once if the head says so, else when they come. user: a
  * uint64_t, above 0. */

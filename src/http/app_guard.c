@@ -1,5 +1,8 @@
-/* app_guard.c - small middleware: ids, deadlines, fields for browsers, bounds of bodies. */
+/* app_guard.c - small middleware: ids, deadlines, fields for browsers, compression, bounds of
+ * bodies. */
 #include "http/app.h"
+
+#include <coil/http_compress.h>
 
 #include <openssl/rand.h>
 
@@ -112,6 +115,15 @@ int coil_app_security_headers(struct coil_http_exchange *exchange, struct coil_a
         rc = coil_http_add_field(exchange, "Content-Security-Policy", policy);
     }
     return rc < 0 ? rc : coil_app_next(exchange, next);
+}
+
+/* --- compression --- */
+
+int coil_app_compress(struct coil_http_exchange *exchange, struct coil_app_chain *next, void *user)
+{
+    int rc = next ? coil_http_compress(exchange, user) : -EINVAL;
+
+    return rc < 0 && rc != -ENOMEM ? rc : coil_app_next(exchange, next);
 }
 
 /* --- bounds of bodies --- */

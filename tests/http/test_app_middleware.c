@@ -2,6 +2,8 @@
  * rates. */
 #include "app_talk.h"
 
+#include <coil/http_compress.h>
+
 static char trail[256];
 
 static int mark(struct coil_http_exchange *exchange, struct coil_app_chain *next, void *user)
@@ -318,6 +320,47 @@ TASK_TEST(middleware_body_limit)
     CHECK_STR(field("Content-Type"), "application/problem+json");
     CHECK_INT(ask("POST", "/", NULL), ==, 200);
     close_app();
+    return 0;
+}
+
+/* A long text that says what was asked of it. */
+static int say_much(struct coil_http_exchange *exchange, void *user)
+{
+    char body[2001];
+
+    (void)user;
+    memset(body, 'a', sizeof body - 1);
+    body[sizeof body - 1] = '\0';
+    return coil_app_reply_text(exchange, 200, body);
+}
+
+/* RFC 9110, sections 8.4 and 12.5.3. */
+TASK_TEST(middleware_compress)
+{
+    static const struct coil_app_route list[] = {
+        {"GET", "/", say_much}, {"GET", "/short", tell_route}, {NULL}};
+    static struct coil_http_compress_options no_gzip = {.gzip_level = -1};
+    const struct coil_http_field *gzip = FIELDS({"Accept-Encoding", "gzip"});
+
+    for (int i = 0; i < 2; i++) {
+        open_app(NULL);
+        CHECK_OK(coil_app_use(app, coil_app_compress, i ? &no_gzip : NULL));
+        CHECK_OK(coil_app_add(app, list, NULL));
+        CHECK_INT(ask_with("GET", "/", gzip, NULL), ==, 200);
+        CHECK_STR(field("Content-Encoding"), i ? "" : "gzip");
+        CHECK_STR(field("Vary"), "Accept-Encoding");
+        CHECK(i ? answer.size == 2000 : answer.size < 100);
+        CHECK_INT(ask("GET", "/", NULL), ==, 200);
+        CHECK_STR(field("Content-Encoding"), "");
+        CHECK_INT(answer.size, ==, 2000);
+        CHECK_GET("/short", 200, "/short");
+        CHECK_STR(field("Vary"), "");
+        CHECK_INT(ask_with("GET", "/nothing", gzip, NULL), ==, 404);
+        CHECK_STR(field("Content-Type"), "application/problem+json");
+        CHECK_INT(heard.count, ==, 0);
+        close_app();
+    }
+    CHECK_ERR(coil_app_compress(NULL, NULL, NULL), -EINVAL);
     return 0;
 }
 
