@@ -76,7 +76,9 @@ struct coil_app_param {
  * path: segments behind slashes. A segment is plain text, or a parameter of its own: "{id:int}" (a
  * number in digits, with no zero in front), "{id:uuid}", "{name}" (any one segment), and at the end
  * "{rest:path}" (all that follows, slashes and empty text too). Where several fit, plain text comes
- * first, then int, uuid, any segment, path. */
+ * first, then int, uuid, any segment, path. A slash at the end counts: "/notes/" and "/notes" are
+ * two paths, each of which needs a route to be found, and nobody is redirected from one to the
+ * other. */
 struct coil_app_route {
     const char *method; /* "GET"; a NULL ends a list */
     const char *path;   /* "/notes/{id:int}" */

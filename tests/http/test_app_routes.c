@@ -442,3 +442,31 @@ TASK_TEST(app_gives_parameters)
     close_app();
     return 0;
 }
+
+/* A path is what it is: no slash is added, taken away, or redirected to. */
+TASK_TEST(routes_with_a_slash_at_the_end)
+{
+    static const struct coil_app_route list[] = {{"GET", "/a", tell_route},
+                                                 {"GET", "/b/", tell_route},
+                                                 {"GET", "/both", tell_route},
+                                                 {"GET", "/both/", tell_route},
+                                                 {"GET", "/{id:int}", tell_route},
+                                                 {"GET", "/c/{name}", tell_route},
+                                                 {NULL}};
+
+    open_app(NULL);
+    CHECK_OK(coil_app_add(app, list, NULL));
+    CHECK_GET("/a", 200, "/a");
+    CHECK_GET("/b/", 200, "/b/");
+    CHECK_GET("/both", 200, "/both");
+    CHECK_GET("/both/", 200, "/both/");
+    CHECK_INT(ask("GET", "/a/", NULL), ==, 404);
+    CHECK_INT(ask("GET", "/b", NULL), ==, 404);
+    CHECK_INT(ask("GET", "/both//", NULL), ==, 404);
+    CHECK_INT(ask("GET", "/7/", NULL), ==, 404);
+    CHECK_INT(ask("GET", "/c/", NULL), ==, 404);
+    CHECK_INT(ask("GET", "/c/x/", NULL), ==, 404);
+    CHECK_STR(field("Location"), "");
+    close_app();
+    return 0;
+}
