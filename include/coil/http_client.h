@@ -22,6 +22,10 @@
  * a whole, the time it takes. What is left behind a response that nobody has asked for closes the
  * connection.
  *
+ * Errors of timeouts are -ETIMEDOUT, as are deadlines of the caller's own (coil/scope.h); then
+ * coil_check_cancel() tells them apart: it is 0 after the server was too slow, and the reason, as
+ * every suspending call from there on, while the caller itself is cancelled or out of time.
+ *
  * Errors: those of the connection (coil/stream.h, coil/net.h, coil/tls.h), of the protocol
  * (-COIL_EPROTOCOL, -COIL_EINCOMPLETE, -COIL_ELIMIT), and -COIL_EURL, -COIL_EREDIRECT,
  * -COIL_EPROXY; what happened in words is in struct coil_http_failure, or in
@@ -39,6 +43,7 @@
 
 struct coil_http_session;
 struct coil_http_response;
+struct coil_http_url; /* coil/http_url.h */
 
 /* Tries again what may be tried again: requests with idempotent methods (RFC 9110, section 9.2.2)
  * whose body can be sent twice, when no connection can be made or it breaks before the response,
@@ -57,16 +62,18 @@ struct coil_http_session_options {
     size_t max_connections;          /* open ones in all; 0: 100 */
     size_t max_connections_per_host; /* scheme, host, port and proxy; 0: as many */
     int64_t idle_timeout_ns;         /* how long one is kept that nobody uses; 0: 15 s */
-    int64_t total_timeout_ns;        /* from the request to the end of the body; 0: 5 min */
-    int64_t connect_timeout_ns;      /* look-up, connect, proxy and TLS; 0: 30 s */
-    int64_t read_timeout_ns;         /* each wait for the server, to read or to write; 0: 60 s */
-    size_t max_head;                 /* bytes of a response's head; 0: 32 KiB */
-    unsigned max_fields;             /* in a head; 0: 100 */
-    uint64_t max_body;               /* bytes that read_all takes; 0: 16 MiB */
-    unsigned max_redirects;          /* followed; 0: 10 */
-    bool no_redirects;               /* 3xx are responses like others */
-    bool allow_downgrade;            /* a redirect may lead from https to http */
-    bool no_decoding;                /* bodies stay as they are sent; else gzip, deflate, br and
+    int64_t total_timeout_ns;        /* from the call to the end of the body, also while it waits
+                                        for a connection of a full pool; 0: 5 min */
+    int64_t connect_timeout_ns; /* look-up, connect, proxy and TLS, once there may be one; 0: 30
+                                        s */
+    int64_t read_timeout_ns;    /* each wait for the server, to read or to write; 0: 60 s */
+    size_t max_head;            /* bytes of a response's head; 0: 32 KiB */
+    unsigned max_fields;        /* in a head; 0: 100 */
+    uint64_t max_body;          /* bytes that read_all takes; 0: 16 MiB */
+    unsigned max_redirects;     /* followed; 0: 10 */
+    bool no_redirects;          /* 3xx are responses like others */
+    bool allow_downgrade;       /* a redirect may lead from https to http */
+    bool no_decoding;           /* bodies stay as they are sent; else gzip, deflate, br and
                                         zstd are asked for and decoded, but for requests with
                                         Accept-Encoding or Range among their fields */
     struct coil_http_retry retry;
@@ -238,6 +245,25 @@ COIL_EXPORT const char *coil_http_response_get_field(const struct coil_http_resp
 COIL_EXPORT const struct coil_http_field *coil_http_response_get_fields(
     const struct coil_http_response *response, size_t *ret_count);
 
+/* Resolves a reference of the response's, as Location or a link of its page, against the URL that
+ * was asked last. ret_url: owned by the caller (coil_http_url_free). Errors: as
+ * coil_http_url_resolve; -EINVAL (NULL). */
+COIL_EXPORT int coil_http_response_resolve(const struct coil_http_response *response,
+                                           const char *reference, struct coil_http_url **ret_url);
+
+/* The time from now on after which the server wants to be asked again (Retry-After, RFC 9110,
+ * section 10.2.3), seconds or a date that is made a span: 0 for a past one, COIL_NEVER for one of
+ * more than 68 years. -1: it says nothing that could be understood. */
+COIL_EXPORT int64_t coil_http_response_retry_after(const struct coil_http_response *response);
+
+/* The media type of the body, in lower case and without parameters, "text/html"; and its charset,
+ * "utf-8" (RFC 9110, section 8.3). buf: size bytes, a NUL is added. The length; 0: it is not said,
+ * or cannot be read; -ENOSPC; -EINVAL (NULL, no room at all). aiohttp: content_type, charset. */
+COIL_EXPORT ssize_t coil_http_response_media_type(const struct coil_http_response *response,
+                                                  char *buf, size_t size);
+COIL_EXPORT ssize_t coil_http_response_charset(const struct coil_http_response *response, char *buf,
+                                               size_t size);
+
 /* The body's size in bytes, when the head says it; 0: there is none; -1: not known before its end
  * (also of one that is decoded). */
 COIL_EXPORT int64_t coil_http_response_body_size(const struct coil_http_response *response);
@@ -255,6 +281,13 @@ COIL_EXPORT COIL_SUSPENDS ssize_t coil_http_response_read(struct coil_http_respo
  * more than max_body; -ENOMEM; errors as above. */
 COIL_EXPORT COIL_SUSPENDS ssize_t coil_http_response_read_all(struct coil_http_response *response,
                                                               const char **ret_body);
+
+/* The same, but of a body that is longer only the first max bytes are read, whatever max_body is:
+ * there it ends then, also for later calls, and the connection is closed. ret_is_cut: whether that
+ * was so; NULL: not wanted. Errors and cancel as above; -EINVAL. */
+COIL_EXPORT COIL_SUSPENDS ssize_t coil_http_response_read_up_to(struct coil_http_response *response,
+                                                                size_t max, const char **ret_body,
+                                                                bool *ret_is_cut);
 
 /* What the last error of a read was, in words; "" if there was none. */
 COIL_EXPORT const char *coil_http_response_error_text(const struct coil_http_response *response);

@@ -343,6 +343,9 @@ int coil__client_exchange(struct coil__client_call *call, struct coil_http_respo
 /* The same with further tries. */
 int coil__client_try(struct coil__client_call *call, struct coil_http_response **ret_response);
 bool coil__client_is_idempotent(enum coil__http1_method method);
+/* Whether another try may end differently. */
+bool coil__client_is_passing_error(int error);
+bool coil__client_is_passing_status(unsigned status);
 
 /* --- client_redirect.c --- */
 
@@ -377,6 +380,7 @@ struct coil_http_response {
     struct coil__decoder decoder;
     struct coil__http_buffer raw; /* what was received and not decoded yet */
     bool is_read_all;             /* and stands in content */
+    bool is_content_cut;          /* as far as it was wanted */
     int64_t deadline;
     int64_t read_timeout_ns;
     uint64_t max_body;

@@ -7,6 +7,7 @@
 #include "http/client.h"
 
 #include <errno.h>
+#include <limits.h>
 
 void coil__client_body_end(struct coil_http_response *response)
 {
@@ -225,13 +226,13 @@ ssize_t coil_http_response_read(struct coil_http_response *response, void *buf, 
     return read_some(response, buf, size);
 }
 
-/* Room for what is announced; or for more than there is. */
-static int make_room(struct coil_http_response *response)
+/* Room for what is announced, or for more than there is; for one byte more than max, at most. */
+static int make_room(struct coil_http_response *response, uint64_t max)
 {
     struct coil__http_buffer *content = &response->content;
     uint64_t wanted =
         response->framing == COIL__HTTP1_LENGTH && !response->is_coded ? response->left : 4096;
-    uint64_t left = response->max_body - coil__http_size(content);
+    uint64_t left = max - coil__http_size(content);
 
     if (wanted > left) {
         wanted = left < UINT64_MAX ? left + 1 : left; /* one more shows that it is too large */
@@ -251,15 +252,13 @@ static ssize_t too_large(struct coil_http_response *response)
     return -COIL_ELIMIT;
 }
 
-static ssize_t read_whole(struct coil_http_response *response)
+/* Reads into the content until the body is over, or it is more than max. */
+static ssize_t gather(struct coil_http_response *response, uint64_t max)
 {
     struct coil__http_buffer *content = &response->content;
 
-    if (!response->is_read && !response->is_coded && response->left > response->max_body) {
-        return too_large(response);
-    }
-    while (!is_over(response)) {
-        ssize_t count = make_room(response);
+    while (!is_over(response) && coil__http_size(content) <= max) {
+        ssize_t count = make_room(response, max);
 
         if (count == 0) {
             count = read_some(response, content->data + content->end,
@@ -269,16 +268,66 @@ static ssize_t read_whole(struct coil_http_response *response)
             return count;
         }
         content->end += (size_t)count;
-        if (coil__http_size(content) > response->max_body) {
-            return too_large(response);
-        }
     }
-    if (coil__http_reserve(content, 1) < 0) {
-        return -ENOMEM;
-    }
-    content->data[content->end] = '\0';
+    return coil__http_reserve(content, 1);
+}
+
+static void end_content(struct coil_http_response *response)
+{
+    response->content.data[response->content.end] = '\0';
     response->is_read_all = true;
-    return 0;
+}
+
+static ssize_t read_whole(struct coil_http_response *response)
+{
+    ssize_t rc;
+
+    if (!response->is_read && !response->is_coded && response->left > response->max_body) {
+        return too_large(response);
+    }
+    rc = gather(response, response->max_body);
+    if (rc == 0 && coil__http_size(&response->content) > response->max_body) {
+        return too_large(response);
+    }
+    if (rc == 0) {
+        end_content(response);
+    }
+    return rc;
+}
+
+/* The body ends here, whatever the server has to say still. */
+static void cut(struct coil_http_response *response, size_t max)
+{
+    response->content.end = response->content.start + max;
+    response->is_content_cut = true;
+    if (!response->is_read) {
+        response->keep_alive = false;
+        coil__client_body_end(response);
+    }
+    response->is_read = true;
+    response->is_decoded = true;
+}
+
+static ssize_t read_part(struct coil_http_response *response, size_t max)
+{
+    ssize_t rc = gather(response, max);
+
+    if (rc == 0 && coil__http_size(&response->content) > max) {
+        cut(response, max);
+    }
+    if (rc == 0) {
+        end_content(response);
+    }
+    return rc;
+}
+
+/* What of it stands in memory. */
+static ssize_t lend_content(struct coil_http_response *response, const char **ret_body)
+{
+    if (ret_body) {
+        *ret_body = response->content.data + response->content.start;
+    }
+    return (ssize_t)coil__http_size(&response->content);
 }
 
 ssize_t coil_http_response_read_all(struct coil_http_response *response, const char **ret_body)
@@ -292,13 +341,28 @@ ssize_t coil_http_response_read_all(struct coil_http_response *response, const c
         return response->failure.error;
     }
     rc = response->is_read_all ? 0 : read_whole(response);
+    return rc < 0 ? rc : lend_content(response, ret_body);
+}
+
+ssize_t coil_http_response_read_up_to(struct coil_http_response *response, size_t max,
+                                      const char **ret_body, bool *ret_is_cut)
+{
+    ssize_t rc;
+
+    if (!response || max > SSIZE_MAX - 1) {
+        return -EINVAL;
+    }
+    if (response->failure.error < 0) {
+        return response->failure.error;
+    }
+    rc = response->is_read_all ? 0 : read_part(response, max);
     if (rc < 0) {
         return rc;
     }
-    if (ret_body) {
-        *ret_body = response->content.data + response->content.start;
+    if (ret_is_cut) {
+        *ret_is_cut = response->is_content_cut;
     }
-    return (ssize_t)coil__http_size(&response->content);
+    return lend_content(response, ret_body);
 }
 
 /* --- not reading --- */

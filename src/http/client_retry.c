@@ -5,9 +5,6 @@
  */
 #include "http/client.h"
 
-#include "sys/clock.h"
-#include "wire/http_date.h"
-
 #include <coil/task.h>
 
 #include <errno.h>
@@ -30,13 +27,12 @@ bool coil__client_is_idempotent(enum coil__http1_method method)
     }
 }
 
-static bool is_passing_status(unsigned status)
+bool coil__client_is_passing_status(unsigned status)
 {
     return status == 429 || status == 502 || status == 503 || status == 504;
 }
 
-/* Whether another try may end differently. */
-static bool is_passing_error(const struct coil__client_call *call, int error)
+bool coil__client_is_passing_error(int error)
 {
     switch (error) {
     case -ECONNREFUSED:
@@ -50,11 +46,15 @@ static bool is_passing_error(const struct coil__client_call *call, int error)
     case -COIL_ETLSTRUNCATED:
     case -COIL_EINCOMPLETE:
         return true;
-    case -ETIMEDOUT: /* of a connect: a server that is slow to answer is not asked twice */
-        return call->is_unmade;
     default:
         return false;
     }
+}
+
+/* Whether another try may end differently. A server that is slow to answer is not asked twice. */
+static bool is_passing(const struct coil__client_call *call, int error)
+{
+    return error == -ETIMEDOUT ? call->is_unmade : coil__client_is_passing_error(error);
 }
 
 static bool may_try(const struct coil__client_call *call)
@@ -88,45 +88,19 @@ static int64_t delay_of(struct coil__client_call *call)
     return delay - (int64_t)(draw(call->session) % ((uint64_t)delay / 2 + 1));
 }
 
-/* RFC 9110, section 10.2.3: a span from now on; -1: none is said. */
-static int64_t retry_after(const struct coil_http_response *response)
-{
-    struct coil__slice text = coil__slice_of(coil_http_response_get_field(response, "Retry-After"));
-    int64_t now = coil__clock_wall() / COIL_SEC;
-    uint64_t seconds = 0;
-    int64_t when;
-    int rc;
-
-    if (text.size == 0) {
-        return -1;
-    }
-    rc = coil__slice_take_number(&text, &seconds);
-    if (rc == -ERANGE) {
-        return COIL_NEVER;
-    }
-    if (rc == 0 && text.size == 0) {
-        return seconds > INT32_MAX ? COIL_NEVER : (int64_t)seconds * COIL_SEC;
-    }
-    text = coil__slice_of(coil_http_response_get_field(response, "Retry-After"));
-    if (coil__http_date_parse(text, now, &when) < 0) {
-        return -1;
-    }
-    return when <= now ? 0 : when - now > INT32_MAX ? COIL_NEVER : (when - now) * COIL_SEC;
-}
-
 /* Whether there is another try after this, and in what time. */
 static bool is_worth_it(struct coil__client_call *call, int rc,
                         const struct coil_http_response *response, int64_t *ret_delay)
 {
     int64_t asked;
 
-    if (rc < 0 ? !is_passing_error(call, rc) : !is_passing_status(response->status)) {
+    if (rc < 0 ? !is_passing(call, rc) : !coil__client_is_passing_status(response->status)) {
         return false;
     }
     if (!may_try(call)) {
         return false;
     }
-    asked = rc < 0 ? -1 : retry_after(response);
+    asked = rc < 0 ? -1 : coil_http_response_retry_after(response);
     *ret_delay = delay_of(call);
     if (asked > call->retry.max_delay_ns) {
         return false;
