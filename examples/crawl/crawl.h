@@ -144,15 +144,6 @@ int64_t host_pause_of(const struct coil_http_response *response, unsigned attemp
 /* visit.c: a worker: takes pages of its host (arg) and visits them, until it is cancelled. */
 COIL_SUSPENDS int visit_pages(void *arg);
 
-/* body.c: reads a body up to a bound. ret_body: owned by the caller (free). 0, or a negative error.
- */
-struct body {
-    char *data;
-    size_t size;
-    bool is_cut;
-};
-COIL_SUSPENDS int body_read(struct coil_http_response *response, size_t max, struct body *ret_body);
-
 /* report.c, json.c */
 COIL_SUSPENDS int report_progress(void *crawl);
 void report_print(const struct crawl *crawl);

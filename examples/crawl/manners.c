@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 /* Five redirects are followed, to other hosts too (RFC 9309, section 2.3.1.2). */
 enum { ROBOTS_REDIRECTS = 5 };
@@ -15,13 +13,10 @@ enum { ROBOTS_REDIRECTS = 5 };
 
 static int read_rules(struct host *host, struct coil_http_response *response)
 {
-    struct body body;
-    int rc = body_read(response, ROBOTS_MAX_SIZE, &body);
+    const char *text;
+    ssize_t size = coil_http_response_read_up_to(response, ROBOTS_MAX_SIZE, &text, NULL);
+    int rc = size < 0 ? (int)size : robots_parse(&host->robots, text, (size_t)size, CRAWL_PRODUCT);
 
-    if (rc == 0) {
-        rc = robots_parse(&host->robots, body.data, body.size, CRAWL_PRODUCT);
-        free(body.data);
-    }
     if (rc == 0 && host->robots.delay_ns > host->delay_ns) {
         host->delay_ns = host->robots.delay_ns;
     }
@@ -106,28 +101,9 @@ int host_wait_turn(struct host *host)
     return 0;
 }
 
-/* RFC 9110, section 10.2.3: seconds, or a date. -1: it says nothing that can be understood. */
-static int64_t seconds_of(const char *text)
-{
-    struct tm date = {0};
-    char *end;
-    long long seconds = strtoll(text, &end, 10);
-
-    if (end != text && *end == '\0') {
-        return seconds < 0 ? -1 : seconds > INT32_MAX ? INT32_MAX : seconds;
-    }
-    end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &date);
-    if (!end || *end != '\0') {
-        return -1;
-    }
-    seconds = (long long)timegm(&date) - time(NULL);
-    return seconds < 0 ? 0 : seconds > INT32_MAX ? INT32_MAX : seconds;
-}
-
 int64_t host_pause_of(const struct coil_http_response *response, unsigned attempts)
 {
-    const char *text = coil_http_response_get_field(response, "Retry-After");
-    int64_t seconds = text ? seconds_of(text) : -1;
+    int64_t pause_ns = coil_http_response_retry_after(response);
 
-    return (seconds >= 0 ? seconds : INT64_C(1) << attempts) * COIL_SEC;
+    return pause_ns >= 0 ? pause_ns : (INT64_C(1) << attempts) * COIL_SEC;
 }

@@ -9,9 +9,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum {
     SMALL_PAGE = 16 * 1024, /* bytes of HTML that are read here; more goes to a thread */
@@ -32,6 +30,13 @@ break_page(struct page *page, const char *format, ...)
 }
 
 /* --- links --- */
+
+/* HTML that came, and the response whose memory it stands in. */
+struct body {
+    struct coil_http_response *response; /* NULL: there is none */
+    const char *data;
+    size_t size;
+};
 
 struct reading {
     struct links links;
@@ -102,7 +107,7 @@ static int redirect(struct page *page, const struct coil_http_response *response
     const char *location = coil_http_response_get_field(response, "Location");
     struct coil_http_url *url;
     struct coil_http_url *normal;
-    int rc = location ? coil_http_url_resolve(page->url, location, &url) : -COIL_EURL;
+    int rc = location ? coil_http_response_resolve(response, location, &url) : -COIL_EURL;
 
     if (rc == -COIL_EURL || rc == -EPROTONOSUPPORT) {
         break_page(page, "a redirect to no URL that could be followed");
@@ -138,7 +143,8 @@ static void postpone(struct page *page, const struct coil_http_response *respons
     struct host *host = page->host;
     int64_t pause_ns = host_pause_of(response, page->attempts);
 
-    if (page->attempts >= MAX_ATTEMPTS || pause_ns > host->crawl->options->max_wait_ns) {
+    if (page->attempts >= MAX_ATTEMPTS || pause_ns == COIL_NEVER ||
+        pause_ns > host->crawl->options->max_wait_ns) {
         break_page(page, "asks to come back later");
         return;
     }
@@ -150,34 +156,32 @@ static void postpone(struct page *page, const struct coil_http_response *respons
 
 static bool is_html(const struct page *page)
 {
-    static const char html[] = "text/html";
-    size_t size = sizeof html - 1;
-
-    return strncasecmp(page->type, html, size) == 0 && strchr("; \t", page->type[size]);
+    return strcmp(page->type, "text/html") == 0;
 }
 
-/* Reads what came. ret_body: HTML; all-zero where it is none. */
+/* Reads what came. ret_body: HTML; unchanged where it is none. */
 static int read_page(struct page *page, struct coil_http_response *response, struct body *ret_body)
 {
-    int64_t size = coil_http_response_body_size(response);
-    struct body body = {0};
-    int rc = 0;
+    int64_t announced = coil_http_response_body_size(response);
+    const char *text;
+    ssize_t size;
 
-    if (is_html(page) || (size >= 0 && size <= SMALL_BODY)) {
-        rc = body_read(response, page->host->crawl->options->max_body, &body);
+    page->size = announced < 0 ? 0 : (uint64_t)announced;
+    if (!is_html(page) && (announced < 0 || announced > SMALL_BODY)) {
+        return 0;
     }
-    if (rc < 0) {
-        const char *text = coil_http_response_error_text(response);
+    size = coil_http_response_read_up_to(response, page->host->crawl->options->max_body, &text,
+                                         &page->is_cut);
+    if (size < 0) {
+        const char *problem = coil_http_response_error_text(response);
 
-        break_page(page, "%s", *text != '\0' ? text : coil_strerror(rc));
-        return rc == -ENOMEM ? rc : 0;
+        page->size = 0;
+        break_page(page, "%s", *problem != '\0' ? problem : coil_strerror((int)size));
+        return size == -ENOMEM ? -ENOMEM : 0;
     }
-    page->size = body.data || size < 0 ? body.size : (uint64_t)size;
-    page->is_cut = body.is_cut;
+    page->size = (uint64_t)size;
     if (is_html(page) && page->status < 300) {
-        *ret_body = body;
-    } else {
-        free(body.data);
+        *ret_body = (struct body){response, text, (size_t)size};
     }
     return 0;
 }
@@ -185,10 +189,10 @@ static int read_page(struct page *page, struct coil_http_response *response, str
 static int take_answer(struct page *page, struct coil_http_response *response,
                        struct body *ret_body)
 {
-    const char *type = coil_http_response_get_field(response, "Content-Type");
-
     page->status = coil_http_response_status(response);
-    snprintf(page->type, sizeof page->type, "%s", type ? type : "");
+    if (coil_http_response_media_type(response, page->type, sizeof page->type) < 0) {
+        page->type[0] = '\0'; /* a longer one than any that matters */
+    }
     if (page->status == 429 || page->status == 503) {
         postpone(page, response);
         return 0;
@@ -205,7 +209,8 @@ static int take_answer(struct page *page, struct coil_http_response *response,
 
 /* --- questions --- */
 
-/* Asks for the page, and takes the answer but for its links. */
+/* Asks for the page, and takes the answer but for its links. The response stays open if there is
+ * HTML: its connection has been given back by then. */
 static int ask(struct page *page, struct body *ret_body)
 {
     static const struct coil_http_field fields[] = {{"Accept", "text/html,*/*;q=0.8"}};
@@ -223,7 +228,9 @@ static int ask(struct page *page, struct body *ret_body)
 
     if (rc == 0) {
         rc = take_answer(page, response, ret_body);
-        coil_http_response_close(response);
+        if (!ret_body->response) {
+            coil_http_response_close(response);
+        }
     } else if (rc != -ENOMEM) {
         break_page(page, "%.100s", failure.text);
         rc = 0;
@@ -284,10 +291,10 @@ static int visit(struct page *page)
     } else if (take_place(page)) {
         rc = ask_in_turn(page, &body);
     }
-    if (rc == 0 && body.data) {
+    if (rc == 0 && body.response) {
         rc = follow_links(page, &body);
     }
-    free(body.data);
+    coil_http_response_close(body.response);
     return rc == 0 ? coil_check_cancel() : rc;
 }
 

@@ -1,4 +1,4 @@
-/* What fields of a response mean, bodies of which only a part is wanted, and whose timeout it was. */
+/* What fields of a response mean, bodies of which a part is wanted, and whose timeout it was. */
 #include "client_talk.h"
 
 #include "fault.h"
