@@ -89,9 +89,9 @@ COIL_EXPORT int coil_http_event_source_attach(struct coil_http_response *respons
  * (-ECONNREFUSED, -COIL_EINCOMPLETE...), -COIL_EPROTOCOL (another status or type, or a body that
  * breaks the rules of HTTP), -COIL_ELIMIT (a line or event that is too large), -COIL_ECLOSED (the
  * session), those of coil_http_request that would be the same the next time. Those that leave it as
- * it is: -ENOMEM, -EINVAL, -COIL_ECONCURRENT (another task is in next). Cancel: nothing is lost, and
- * the next call goes on, also with a wait. An event that is cut off by the end of a connection is
- * none. EventSource: onmessage. */
+ * it is: -ENOMEM, -EINVAL, -COIL_ECONCURRENT (another task is in next). Cancel: nothing is lost,
+ * and the next call goes on, also with a wait. An event that is cut off by the end of a connection
+ * is none. EventSource: onmessage. */
 COIL_EXPORT COIL_SUSPENDS int coil_http_event_source_next(struct coil_http_event_source *source,
                                                           struct coil_http_source_event *ret_event);
 
