@@ -33,7 +33,7 @@ struct coil_http_record {
     const char *method;     /* NULL, as path: the head could not be read */
     const char *path;       /* as it was sent */
     const char *query;      /* what follows '?' */
-    const char *version;    /* "HTTP/1.1"; static storage */
+    const char *version;    /* "HTTP/1.0", "HTTP/1.1" or "HTTP/2"; static storage */
     unsigned status;        /* 0: nothing was answered */
     uint64_t body_size;     /* bytes of the response's body that were sent, as they were coded */
     bool is_whole;          /* it was sent to its end; else the connection was broken off */
@@ -43,8 +43,10 @@ struct coil_http_record {
 };
 
 /* Called for each response, also for those to heads that are none or too slow, in the connection's
- * task. It must not wait: what is slow is to be handed on (to a coil_shared_queue, say, with a
- * try_put, so that lines are dropped when the disk is slow, and not clients). */
+ * task or the request's; and with a status of 0 for a request of HTTP/2 that ends before it is
+ * answered (it is malformed, one too many, or its client has reset it). It must not wait: what is
+ * slow is to be handed on (to a coil_shared_queue, say, with a try_put, so that lines are dropped
+ * when the disk is slow, and not clients). */
 typedef void (*coil_http_log_fn)(const struct coil_http_record *record, void *user);
 
 enum coil_http_log_format {

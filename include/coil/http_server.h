@@ -40,6 +40,7 @@
 #include <coil/server.h>
 #include <coil/stream.h>
 
+struct coil_address;
 struct coil_http_exchange;
 struct coil_tls_context;
 
@@ -137,6 +138,12 @@ COIL_EXPORT const char *coil_http_query(const struct coil_http_exchange *exchang
 /* The host that is meant, with its port if one was named (Host, or :authority); NULL in HTTP/1.0
  * without one. */
 COIL_EXPORT const char *coil_http_host(const struct coil_http_exchange *exchange);
+
+/* The client's address: that of the connection's other end, so a proxy's where there is one; all
+ * requests of a connection of HTTP/2 have the same. 0; -ENOTCONN (the client has vanished: ask
+ * early), -ENOTSOCK (a pair), -EINVAL. As coil_stream_get_peer. aiohttp: request.remote. */
+COIL_EXPORT int coil_http_get_peer(const struct coil_http_exchange *exchange,
+                                   struct coil_address *ret_address);
 
 /* The value of the first field of that name, whatever its case; NULL: there is none. */
 COIL_EXPORT const char *coil_http_get_field(const struct coil_http_exchange *exchange,

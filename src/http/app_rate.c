@@ -170,7 +170,7 @@ static size_t peer_of(const struct coil_http_exchange *exchange, char *buf)
 {
     struct coil_address address;
 
-    if (!exchange->conn || coil_stream_get_peer(exchange->conn->stream, &address) < 0) {
+    if (coil_http_get_peer(exchange, &address) < 0) {
         return 0;
     }
     if (address.storage.ss_family == AF_INET) {

@@ -1,6 +1,8 @@
 /* fields.c - what a handler asks of a request's head. */
 #include "http/http.h"
 
+#include <errno.h>
+
 const char *coil_http_method(const struct coil_http_exchange *exchange)
 {
     return exchange ? exchange->method : "";
@@ -19,6 +21,11 @@ const char *coil_http_query(const struct coil_http_exchange *exchange)
 const char *coil_http_host(const struct coil_http_exchange *exchange)
 {
     return exchange ? exchange->host : NULL;
+}
+
+int coil_http_get_peer(const struct coil_http_exchange *exchange, struct coil_address *ret_address)
+{
+    return exchange ? coil_stream_get_peer(exchange->stream, ret_address) : -EINVAL;
 }
 
 const char *coil_http_get_field(const struct coil_http_exchange *exchange, const char *name)

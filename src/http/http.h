@@ -105,6 +105,7 @@ struct coil__http_protocol {
     int (*send)(struct coil_http_exchange *exchange, const void *body, size_t size, bool is_end);
     /* Hands everything to the system, within the time to write. 0, or an error. */
     int (*flush)(struct coil_http_exchange *exchange);
+    const char *version; /* "HTTP/2"; of HTTP/1.0 is `is_old` */
 };
 
 struct coil__http_connection;
@@ -114,6 +115,7 @@ struct coil_http_exchange {
     const struct coil__http_protocol *protocol;
     struct coil__http_service *service;
     struct coil__http_memory *memory;
+    struct coil_stream *stream;         /* of the connection that carries it */
     struct coil__http_connection *conn; /* HTTP/1.1; else NULL */
     struct coil__app_request *app;      /* of the API layer; NULL: none is at work */
     /* The request. */

@@ -38,6 +38,32 @@ static struct coil__http2_stream *find(const struct coil__http2_connection *h2, 
 
 /* --- heads --- */
 
+/* A stream that never was one, because there are too many. */
+static void tell_of_refused(struct coil__http2_connection *h2)
+{
+    struct coil_http_exchange exchange = {
+        .protocol = &coil__http2_protocol,
+        .service = h2->service,
+        .stream = h2->conn->stream,
+        .method = "",
+        .path = "",
+    };
+
+    coil__http_log(&exchange);
+    coil__http_count(&exchange);
+}
+
+/* nghttp2 refuses those above the limit that it has told of (RFC 9113, section 5.1.2). */
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                            void *user)
+{
+    (void)session;
+    if (frame->hd.type == NGHTTP2_HEADERS && error == NGHTTP2_ERR_REFUSED_STREAM) {
+        tell_of_refused(user);
+    }
+    return 0;
+}
+
 /* A head may come in several frames, and each of them slowly. */
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
 {
@@ -62,6 +88,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
         return 0;
     }
     if (h2->stream_count >= 2 * (size_t)h2->service->settings.max_streams) {
+        tell_of_refused(h2);
         return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
     }
     stream = coil__http2_stream_new(h2, id);
@@ -201,6 +228,7 @@ void coil__http2_set_callbacks(nghttp2_session_callbacks *callbacks)
     nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, on_invalid_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_closed);
     nghttp2_session_callbacks_set_send_data_callback(callbacks, coil__http2_put_data);

@@ -57,6 +57,7 @@ struct coil__http2_stream *coil__http2_stream_new(struct coil__http2_connection 
         .protocol = &coil__http2_protocol,
         .service = h2->service,
         .memory = &stream->memory,
+        .stream = h2->conn->stream,
         .method = "",
         .path = "",
         .keep_alive = true,
@@ -71,6 +72,10 @@ void coil__http2_stream_free(struct coil__http2_stream *stream)
 {
     struct coil__http2_connection *h2 = stream->h2;
 
+    if (!stream->is_handled) { /* it has ended before anybody could answer it */
+        coil__http_log(&stream->exchange);
+        coil__http_count(&stream->exchange);
+    }
     coil__list_remove(&stream->link);
     coil__list_remove(&stream->queued);
     h2->stream_count--;
@@ -182,6 +187,8 @@ void coil__http2_stream_start(struct coil__http2_stream *stream)
         stream->refusal = 503;
     }
     coil__http_answer(&stream->exchange, stream->refusal);
+    coil__http_log(&stream->exchange);
+    coil__http_count(&stream->exchange);
     end_handler(stream);
 }
 
@@ -443,4 +450,5 @@ const struct coil__http_protocol coil__http2_protocol = {
     .read = read_body,
     .send = send_parts,
     .flush = flush,
+    .version = "HTTP/2",
 };

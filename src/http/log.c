@@ -9,12 +9,12 @@
 enum { PEER_SIZE = 128 };
 
 /* The address without its port: up to the last colon, without brackets. NULL: not known. */
-static const char *peer_of(const struct coil_stream *stream, char room[PEER_SIZE])
+static const char *peer_of(const struct coil_http_exchange *exchange, char room[PEER_SIZE])
 {
     struct coil_address address;
     char *end;
 
-    if (!stream || coil_stream_get_peer(stream, &address) < 0 ||
+    if (coil_http_get_peer(exchange, &address) < 0 ||
         coil_address_format(&address, room, PEER_SIZE) < 0) {
         return NULL;
     }
@@ -32,15 +32,13 @@ static const char *peer_of(const struct coil_stream *stream, char room[PEER_SIZE
 void coil__http_log(const struct coil_http_exchange *exchange)
 {
     const struct coil__http_settings *settings = &exchange->service->settings;
-    bool has_head = exchange->method[0] != '\0';
+    bool has_head = exchange->method[0] != '\0' && exchange->path[0] != '\0';
     char peer[PEER_SIZE];
     struct coil_http_record record = {
         .method = has_head ? exchange->method : NULL,
         .path = has_head ? exchange->path : NULL,
         .query = exchange->query,
-        .version = !exchange->conn    ? "HTTP/2"
-                   : exchange->is_old ? "HTTP/1.0"
-                                      : "HTTP/1.1",
+        .version = exchange->is_old ? "HTTP/1.0" : exchange->protocol->version,
         .status = exchange->status,
         .body_size = exchange->sent,
         .is_whole = exchange->state == COIL__HTTP_ANSWERED && !exchange->is_broken,
@@ -49,7 +47,7 @@ void coil__http_log(const struct coil_http_exchange *exchange)
     if (!settings->log) {
         return;
     }
-    record.peer = peer_of(exchange->conn ? exchange->conn->stream : NULL, peer);
+    record.peer = peer_of(exchange, peer);
     record.duration_ns = exchange->began_at > 0 ? coil_now() - exchange->began_at : 0;
     record.time_ns = coil__clock_wall() - record.duration_ns;
     if (has_head) { /* the fields of others are no strings */

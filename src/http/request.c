@@ -261,6 +261,7 @@ static void reset(struct coil__http_connection *conn)
         .protocol = &coil__http1_protocol,
         .service = conn->service,
         .memory = &conn->memory,
+        .stream = conn->stream,
         .conn = conn,
         .method = "",
         .path = "",

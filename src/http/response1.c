@@ -127,4 +127,5 @@ const struct coil__http_protocol coil__http1_protocol = {
     .read = coil__http1_read,
     .send = send_parts,
     .flush = flush,
+    .version = "HTTP/1.1",
 };
