@@ -84,7 +84,7 @@ static int get_note(struct coil_http_exchange *exchange, void *user)
 static const struct coil_app_param list_query[] = {
     {"limit", COIL_APP_INT, .default_text = "20", .is_bounded = true, .min = 1, .max = 100,
      .description = "How many at most"},
-    {NULL},
+    {0},
 };
 
 static const struct coil_app_route routes[] = {
@@ -93,7 +93,7 @@ static const struct coil_app_route routes[] = {
     COIL_APP_POST("/notes", add_note, .summary = "A new note", .body = &new_note_type,
                   .response = &note_type, .status = 201),
     COIL_APP_GET("/notes/{id:int}", get_note, .summary = "One note", .response = &note_type),
-    {NULL},
+    {0},
 };
 
 static int serve(void *arg)

@@ -75,7 +75,7 @@ static int put_note(struct coil_http_exchange *exchange, void *user)
 
 static const struct coil_app_route routes[] = {
     COIL_APP_PUT("/notes/{id:int}", put_note, .body = &body_type, .response = &note_type),
-    {NULL},
+    {0},
 };
 
 static int echo(struct coil_http_exchange *exchange, void *user)

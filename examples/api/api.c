@@ -66,7 +66,7 @@ static const struct coil_app_param list_query[] = {
      .default_text = "0",
      .is_bounded = true,
      .max = 1000000000},
-    {NULL},
+    {0},
 };
 
 /* --- answers --- */
@@ -213,7 +213,7 @@ static const struct coil_app_route routes[] = {
                      "Each message is an object: event is added, changed or removed, and "
                      "note is the note."),
     COIL_APP_GET("/", show_page, .is_hidden = true),
-    {NULL},
+    {0},
 };
 
 /* --- the program --- */

@@ -59,7 +59,7 @@ static int ask_for_rules(struct host *host)
     request.url = url;
     rc = coil_semaphore_acquire(&host->crawl->slots);
     if (rc == 0) {
-        rc = coil_http_request(host->crawl->session, &request, &response);
+        rc = coil_http_session_request(host->crawl->session, &request, &response);
         if (coil_check_cancel() == 0) {
             rc = take_rules(host, response, rc);
         }

@@ -224,7 +224,7 @@ static int ask(struct page *page, struct body *ret_body)
     };
     struct coil_http_response *response;
     int64_t start = coil_now();
-    int rc = coil_http_request(page->host->crawl->session, &request, &response);
+    int rc = coil_http_session_request(page->host->crawl->session, &request, &response);
 
     if (rc == 0) {
         rc = take_answer(page, response, ret_body);

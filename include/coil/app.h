@@ -10,7 +10,7 @@
  *
  *     static const struct coil_app_route routes[] = {
  *         COIL_APP_GET("/notes/{id:int}", get_note, .summary = "One note"),
- *         {NULL},
+ *         {0},
  *     };
  *     ...
  *     coil_app_new(NULL, &app);

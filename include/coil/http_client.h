@@ -208,9 +208,9 @@ COIL_EXPORT void coil_http_session_clear_cookies(struct coil_http_session *sessi
  * -COIL_EINCOMPLETE (the server has gone before the head's end), -COIL_ELIMIT (a head that is too
  * large), -COIL_ECLOSED, -EINVAL, -ENOMEM; those of coil_open_connection, coil_tls_start and files.
  * Cancel: nothing is left behind. aiohttp: session.request. */
-COIL_EXPORT COIL_SUSPENDS int coil_http_request(struct coil_http_session *session,
-                                                const struct coil_http_request *request,
-                                                struct coil_http_response **ret_response);
+COIL_EXPORT COIL_SUSPENDS int coil_http_session_request(struct coil_http_session *session,
+                                                        const struct coil_http_request *request,
+                                                        struct coil_http_response **ret_response);
 
 /* The same, and reads all of the body: then the connection is given back already. session: NULL for
  * one of its own. Errors also as coil_http_response_read_all. */

@@ -67,8 +67,8 @@ COIL_BEGIN_DECLS
  * struct coil_http_request. options: may be NULL. ret_source: the caller's, who closes it; it may
  * outlive the session's close, but then does not connect anew. 0, also after 204: next says then
  * that it is over. Errors: -COIL_EPROTOCOL (another status than 200, or another type than
- * text/event-stream), -EINVAL, -ENOMEM, those of coil_http_request. Nothing is tried again here.
- * Cancel: nothing is left behind. EventSource: new EventSource(url). */
+ * text/event-stream), -EINVAL, -ENOMEM, those of coil_http_session_request. Nothing is tried again
+ * here. Cancel: nothing is left behind. EventSource: new EventSource(url). */
 COIL_EXPORT COIL_SUSPENDS int coil_http_event_source_open(
     struct coil_http_session *session, const char *url,
     const struct coil_http_event_source_options *options,
@@ -88,10 +88,10 @@ COIL_EXPORT int coil_http_event_source_attach(struct coil_http_response *respons
  * Errors, after which it always says so: what kept the last of max_attempts from it
  * (-ECONNREFUSED, -COIL_EINCOMPLETE...), -COIL_EPROTOCOL (another status or type, or a body that
  * breaks the rules of HTTP), -COIL_ELIMIT (a line or event that is too large), -COIL_ECLOSED (the
- * session), those of coil_http_request that would be the same the next time. Those that leave it as
- * it is: -ENOMEM, -EINVAL, -COIL_ECONCURRENT (another task is in next). Cancel: nothing is lost,
- * and the next call goes on, also with a wait. An event that is cut off by the end of a connection
- * is none. EventSource: onmessage. */
+ * session), those of coil_http_session_request that would be the same the next time. Those that
+ * leave it as it is: -ENOMEM, -EINVAL, -COIL_ECONCURRENT (another task is in next). Cancel:
+ * nothing is lost, and the next call goes on, also with a wait. An event that is cut off by the end
+ * of a connection is none. EventSource: onmessage. */
 COIL_EXPORT COIL_SUSPENDS int coil_http_event_source_next(struct coil_http_event_source *source,
                                                           struct coil_http_source_event *ret_event);
 

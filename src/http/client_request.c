@@ -111,8 +111,9 @@ static int perform(struct coil__client_call *call, struct coil_http_response **r
     return rc;
 }
 
-int coil_http_request(struct coil_http_session *session, const struct coil_http_request *request,
-                      struct coil_http_response **ret_response)
+int coil_http_session_request(struct coil_http_session *session,
+                              const struct coil_http_request *request,
+                              struct coil_http_response **ret_response)
 {
     struct coil__client_call call = {.session = session, .request = request, .body.fd = -1};
     int rc;
@@ -143,7 +144,7 @@ static int fetch(struct coil_http_session *session, const struct coil_http_reque
                  struct coil_http_response **ret_response)
 {
     struct coil_http_response *response;
-    int rc = coil_http_request(session, request, &response);
+    int rc = coil_http_session_request(session, request, &response);
     ssize_t size;
 
     if (rc < 0) {

@@ -204,7 +204,7 @@ static int connect_source(struct coil_http_event_source *source, int64_t *ret_pa
     *ret_pause = RETRY_AFTER_UNSAID;
     add_own_fields(source);
     source->request.ret_failure = &source->failure;
-    rc = coil_http_request(source->session, &source->request, &response);
+    rc = coil_http_session_request(source->session, &source->request, &response);
     if (rc < 0) {
         *ret_may_pass = rc == -ETIMEDOUT || coil__client_is_passing_error(rc);
         return rc;

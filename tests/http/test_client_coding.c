@@ -96,7 +96,7 @@ TASK_TEST(coded_bodies_in_parts)
     open_site_with(&site, NULL, 0, send_coded, &sender);
     open_session(NULL);
     request.url = url_of("/");
-    CHECK_OK(coil_http_request(session, &request, &response));
+    CHECK_OK(coil_http_session_request(session, &request, &response));
     CHECK_INT(coil_http_response_body_size(response), ==, -1);
     while ((n = coil_http_response_read(response, buf, sizeof buf)) > 0) {
         CHECK(memcmp(plain + at, buf, (size_t)n) == 0);

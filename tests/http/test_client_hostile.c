@@ -77,7 +77,7 @@ TASK_TEST(hostile_bodies)
         /* In parts it is the same, and stays so. */
         site.at = 0;
         request.url = url_of("/");
-        CHECK_OK(coil_http_request(session, &request, &response));
+        CHECK_OK(coil_http_session_request(session, &request, &response));
         while (n > 0) {
             n = coil_http_response_read(response, buf, sizeof buf);
         }

@@ -122,7 +122,7 @@ static struct coil_http_response *request(void)
     struct coil_http_request asked = {.url = url_of("/"), .max_body = 2};
     struct coil_http_response *response = NULL;
 
-    CHECK_OK(coil_http_request(session, &asked, &response));
+    CHECK_OK(coil_http_session_request(session, &asked, &response));
     return response;
 }
 
@@ -253,7 +253,7 @@ TASK_TEST(timeout_in_a_full_pool)
     open_session(&options);
     first.url = url_of("/1");
     second.url = url_of("/2");
-    CHECK_OK(coil_http_request(session, &first, &response));
+    CHECK_OK(coil_http_session_request(session, &first, &response));
     began = coil_now();
     CHECK_ERR(ask_with(second, NULL), -ETIMEDOUT);
     CHECK_OK(coil_check_cancel());

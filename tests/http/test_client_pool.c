@@ -64,11 +64,11 @@ TASK_TEST(connection_is_closed_with_a_body_that_is_not_read)
     OPEN_SITE(acts);
     open_session(NULL);
     request.url = url_of("/");
-    CHECK_OK(coil_http_request(session, &request, &response));
+    CHECK_OK(coil_http_session_request(session, &request, &response));
     coil_http_response_close(response);
     CHECK_INT(usage().connections, ==, 0);
     /* One that is here already is passed over. */
-    CHECK_OK(coil_http_request(session, &request, &response));
+    CHECK_OK(coil_http_session_request(session, &request, &response));
     coil_http_response_close(response);
     CHECK_INT(usage().idle, ==, 1);
     CHECK_ERR(ask("/", "hello"), 200);
@@ -91,7 +91,7 @@ TASK_TEST(connection_with_a_rest_in_chunks)
     OPEN_SITE(acts);
     open_session(NULL);
     request.url = url_of("/");
-    CHECK_OK(coil_http_request(session, &request, &response));
+    CHECK_OK(coil_http_session_request(session, &request, &response));
     CHECK_INT(coil_http_response_read(response, &c, 1), ==, 1);
     coil_http_response_close(response);
     CHECK_ERR(ask("/", "hello"), 200);
@@ -318,7 +318,7 @@ TASK_TEST(limit_granted_and_cancelled)
 
     open_hellos(&options);
     request.url = url_of("/");
-    CHECK_OK(coil_http_request(session, &request, &response));
+    CHECK_OK(coil_http_session_request(session, &request, &response));
     tasks[0] = coil_create_task(asker, (void *)(uintptr_t) "/");
     wait_for_waiters(1);
     tasks[1] = coil_create_task(asker, (void *)(uintptr_t) "/");
@@ -347,7 +347,7 @@ TASK_TEST(session_closed_while_others_wait)
     OPEN_SITE(acts);
     open_session(&options);
     request.url = url_of("/");
-    CHECK_OK(coil_http_request(session, &request, &response));
+    CHECK_OK(coil_http_session_request(session, &request, &response));
     task = coil_create_task(asker, (void *)(uintptr_t) "/");
     wait_for_waiters(1);
     coil_http_session_close(session);
@@ -388,7 +388,7 @@ TASK_TEST(read_cancelled_and_gone_on_with)
     OPEN_SITE(acts);
     open_session(NULL);
     request.url = url_of("/");
-    CHECK_OK(coil_http_request(session, &request, &response));
+    CHECK_OK(coil_http_session_request(session, &request, &response));
     coil_timeout(10 * COIL_MSEC) {
         CHECK_ERR(coil_http_response_read_all(response, &body), -ETIMEDOUT);
     }

@@ -188,7 +188,7 @@ TASK_TEST(request_misuse)
     CHECK_ERR(coil_http_session_new(&options, &session), -EINVAL);
     options = (struct coil_http_session_options){.user_agent = "a\r\nb"};
     CHECK_ERR(coil_http_session_new(&options, &session), -EINVAL);
-    CHECK_ERR(coil_http_request(NULL, &request, &response), -EINVAL);
+    CHECK_ERR(coil_http_session_request(NULL, &request, &response), -EINVAL);
     CHECK_ERR(coil_http_fetch(NULL, NULL, &response), -EINVAL);
     CHECK_ERR(coil_http_get(NULL, "http://127.0.0.1/", NULL), -EINVAL);
     CHECK_ERR(coil_http_session_get_usage(NULL, NULL), -EINVAL);
@@ -229,7 +229,7 @@ TASK_TEST(response_is_told)
     OPEN_SITE(acts);
     open_session(NULL);
     request.url = url_of("/a#b");
-    CHECK_OK(coil_http_request(session, &request, &response));
+    CHECK_OK(coil_http_session_request(session, &request, &response));
     CHECK_INT(coil_http_response_status(response), ==, 404);
     CHECK_STR(coil_http_response_reason(response), "Not There");
     CHECK_INT(coil_http_response_version(response), ==, 11);

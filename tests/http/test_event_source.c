@@ -355,7 +355,7 @@ static int attach(const char *method)
     struct coil_http_response *response = NULL;
 
     source = NULL;
-    CHECK_OK(coil_http_request(session, &request, &response));
+    CHECK_OK(coil_http_session_request(session, &request, &response));
     return coil_http_event_source_attach(response, &options, &source);
 }
 

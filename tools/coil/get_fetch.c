@@ -170,7 +170,7 @@ static int fetch(struct fetching *fetching, size_t index)
     struct coil_http_request request = request_of(options, job);
     struct sink sink = {.fetching = fetching, .fd = -1};
     struct coil_http_response *response;
-    int rc = coil_http_request(fetching->session, &request, &response);
+    int rc = coil_http_session_request(fetching->session, &request, &response);
 
     if (rc < 0) {
         return rc;
