@@ -65,6 +65,21 @@ size_t coil__text_character(const char *string, uint32_t *ret_code)
     return size;
 }
 
+bool coil__text_is_utf8(const char *string)
+{
+    uint32_t code;
+
+    while (*string) {
+        size_t size = (unsigned char)*string < 0x80 ? 1 : coil__text_character(string, &code);
+
+        if (size == 0) {
+            return false;
+        }
+        string += size;
+    }
+    return true;
+}
+
 const char *coil__text_base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');

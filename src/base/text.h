@@ -2,6 +2,7 @@
 #ifndef COIL__BASE_TEXT_H
 #define COIL__BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,9 @@ void coil__text_put_number(struct coil__text *text, uint64_t number, unsigned ba
 /* Bytes of the character that begins here; 0: it is not well-formed UTF-8 (RFC 3629), nor is a
  * string's end a part of one. */
 size_t coil__text_character(const char *string, uint32_t *ret_code);
+
+/* All of a string is such characters. */
+bool coil__text_is_utf8(const char *string);
 
 /* The last part of a path: points into it. */
 const char *coil__text_base_name(const char *path);

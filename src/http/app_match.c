@@ -19,22 +19,6 @@
 
 /* --- cutting --- */
 
-static bool is_utf8(const char *text, size_t size)
-{
-    const char *end = text + size;
-    uint32_t code;
-
-    while (text < end) {
-        size_t length = (unsigned char)*text < 0x80 ? 1 : coil__text_character(text, &code);
-
-        if (length == 0) {
-            return false;
-        }
-        text += length;
-    }
-    return true;
-}
-
 static bool is_dots(const char *text, size_t size)
 {
     return size > 0 && size <= 2 && text[0] == '.' && text[size - 1] == '.';
@@ -51,7 +35,7 @@ static ssize_t decode(const char *from, size_t size, char *to)
     } else {
         length = coil__percent_decode((struct coil__slice){from, size}, to, size + 1);
         if (length < 0 || memchr(to, '\0', (size_t)length) || memchr(to, '/', (size_t)length) ||
-            !is_utf8(to, (size_t)length)) {
+            !coil__text_is_utf8(to)) {
             return -EBADMSG;
         }
     }
@@ -108,18 +92,6 @@ bool coil__app_parse_int(const char *text, size_t size, int64_t *ret_value)
 }
 
 /* RFC 9562, section 4. */
-static bool is_uuid(const char *text, size_t size)
-{
-    for (size_t i = 0; i < size && size == 36; i++) {
-        bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
-
-        if (is_dash ? text[i] != '-' : coil__hex_value(text[i]) < 0) {
-            return false;
-        }
-    }
-    return size == 36;
-}
-
 static bool fits(enum coil__app_segment_kind kind, const struct coil__app_segment *segment)
 {
     int64_t number;
@@ -128,7 +100,7 @@ static bool fits(enum coil__app_segment_kind kind, const struct coil__app_segmen
     case COIL__APP_INT:
         return coil__app_parse_int(segment->text, segment->size, &number);
     case COIL__APP_UUID:
-        return is_uuid(segment->text, segment->size);
+        return coil__slice_is_uuid((struct coil__slice){segment->text, segment->size});
     default:
         return segment->size > 0;
     }

@@ -9,15 +9,6 @@
 
 #include <errno.h>
 
-/* The string at a slice of the head that lay at `from` and lies at `to` now. */
-static char *string_of(struct coil__slice slice, const char *from, char *to)
-{
-    char *string = to + (slice.start - from);
-
-    string[slice.size] = '\0';
-    return string;
-}
-
 static int copy_head(struct coil_http_response *response, const struct coil__http1_head *head,
                      const char *from, size_t size)
 {
@@ -33,10 +24,11 @@ static int copy_head(struct coil_http_response *response, const struct coil__htt
     to = response->block + fields_size;
     memcpy(to, from, size);
     for (size_t i = 0; i < head->field_count; i++) {
-        response->fields[i].name = string_of(head->fields[i].name, from, to);
-        response->fields[i].value = string_of(head->fields[i].value, from, to);
+        response->fields[i].name = coil__slice_moved_string(head->fields[i].name, from, to);
+        response->fields[i].value = coil__slice_moved_string(head->fields[i].value, from, to);
     }
-    response->reason = head->reason.size > 0 ? string_of(head->reason, from, to) : "";
+    response->reason =
+        head->reason.size > 0 ? coil__slice_moved_string(head->reason, from, to) : "";
     return 0;
 }
 

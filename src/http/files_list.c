@@ -40,21 +40,6 @@ struct list {
 
 /* --- what is there --- */
 
-static bool is_utf8(const char *name)
-{
-    uint32_t code;
-
-    while (*name) {
-        size_t size = (unsigned char)*name < 0x80 ? 1 : coil__text_character(name, &code);
-
-        if (size == 0) {
-            return false;
-        }
-        name += size;
-    }
-    return true;
-}
-
 static int add(struct list *list, const char *name, const struct stat *status)
 {
     size_t size = strlen(name) + 1;
@@ -92,7 +77,8 @@ static int look_at(const struct coil_http_files *files, struct list *list, int f
     struct stat status;
     int fd;
 
-    if ((name[0] == '.' && !files->shows_hidden) || !is_utf8(name) || strlen(name) >= NAME_ROOM) {
+    if ((name[0] == '.' && !files->shows_hidden) || !coil__text_is_utf8(name) ||
+        strlen(name) >= NAME_ROOM) {
         return 0;
     }
     fd = coil__http_files_look(files, folder, name, O_PATH, &status);
@@ -288,7 +274,7 @@ static void make_title(const struct coil_http_exchange *exchange, char title[NAM
 {
     struct coil__slice path = coil__slice_of(coil_http_path(exchange));
 
-    if (coil__percent_decode(path, title, NAME_ROOM) < 0 || !is_utf8(title)) {
+    if (coil__percent_decode(path, title, NAME_ROOM) < 0 || !coil__text_is_utf8(title)) {
         snprintf(title, NAME_ROOM, "%s", path.start);
     }
 }

@@ -73,6 +73,12 @@ struct coil__json_number {
     bool is_exact; /* the mantissa holds all digits */
 };
 
+/* What stands in a string as it is, as one byte. */
+static inline bool coil__json_is_plain(char byte)
+{
+    return (unsigned char)byte >= 0x20 && (unsigned char)byte < 0x80 && byte != '"' && byte != '\\';
+}
+
 /* --- json_scan.c: what stands in the text --- */
 
 void coil__json_blanks(struct coil__json_reader *reader);

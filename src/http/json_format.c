@@ -18,11 +18,6 @@ static bool is_one_of(char c, const char *signs)
     return c != '\0' && strchr(signs, c) != NULL;
 }
 
-static bool is_hex(char c)
-{
-    return coil__is_digit(c) || (coil__to_lower(c) >= 'a' && coil__to_lower(c) <= 'f');
-}
-
 /* --- addresses --- */
 
 /* Parts between dots, of which none is empty or too long. */
@@ -96,7 +91,8 @@ static bool is_uri(struct coil__slice text)
         char c = text.start[i];
 
         if (c == '%') {
-            if (text.size - i < 3 || !is_hex(text.start[i + 1]) || !is_hex(text.start[i + 2])) {
+            if (text.size - i < 3 || coil__hex_value(text.start[i + 1]) < 0 ||
+                coil__hex_value(text.start[i + 2]) < 0) {
                 return false;
             }
         } else if (!coil__is_letter(c) && !coil__is_digit(c) &&
@@ -105,18 +101,6 @@ static bool is_uri(struct coil__slice text)
         }
     }
     return true;
-}
-
-static bool is_uuid(struct coil__slice text)
-{
-    for (size_t i = 0; i < text.size; i++) {
-        bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
-
-        if (is_dash ? text.start[i] != '-' : !is_hex(text.start[i])) {
-            return false;
-        }
-    }
-    return text.size == 36;
 }
 
 /* --- times --- */
@@ -277,7 +261,7 @@ bool coil__json_has_format(struct coil__slice text, enum coil_json_format format
     case COIL_JSON_FORMAT_URI:
         return is_uri(text);
     case COIL_JSON_FORMAT_UUID:
-        return is_uuid(text);
+        return coil__slice_is_uuid(text);
     case COIL_JSON_FORMAT_DATE:
         return is_date(text);
     case COIL_JSON_FORMAT_DATE_TIME:

@@ -6,11 +6,6 @@
 #include "base/text.h"
 
 /* Bytes of a string that mean themselves. */
-static inline bool is_plain(char byte)
-{
-    return (unsigned char)byte >= 0x20 && (unsigned char)byte < 0x80 && byte != '"' && byte != '\\';
-}
-
 void coil__json_blanks(struct coil__json_reader *reader)
 {
     const char *at = reader->next;
@@ -142,7 +137,7 @@ bool coil__json_scan_string(struct coil__json_reader *reader, struct coil__json_
     while (true) {
         const char *at = reader->next;
 
-        while (at < reader->end && is_plain(*at)) {
+        while (at < reader->end && coil__json_is_plain(*at)) {
             at++;
         }
         string.characters += (size_t)(at - reader->next);

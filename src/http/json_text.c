@@ -85,11 +85,6 @@ static void put_escape(struct coil__json_writer *writer, unsigned char byte)
     coil__json_put(writer, text, 2);
 }
 
-static inline bool is_plain(char byte)
-{
-    return (unsigned char)byte >= 0x20 && (unsigned char)byte < 0x80 && byte != '"' && byte != '\\';
-}
-
 /* Behind what can be written as it stands. */
 static const char *skip_plain(const char *at, const char *end)
 {
@@ -97,7 +92,7 @@ static const char *skip_plain(const char *at, const char *end)
     size_t size;
 
     do {
-        while (at < end && is_plain(*at)) {
+        while (at < end && coil__json_is_plain(*at)) {
             at++;
         }
         size = at < end && (unsigned char)*at >= 0x80 ? coil__text_character(at, &code) : 0;

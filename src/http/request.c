@@ -117,15 +117,6 @@ static int parse(struct reading *reading)
 
 /* --- strings --- */
 
-/* The string at a slice of the head that lay at `from` and lies at `to` now. */
-static char *string_of(struct coil__slice slice, const char *from, char *to)
-{
-    char *string = to + (slice.start - from);
-
-    string[slice.size] = '\0';
-    return string;
-}
-
 /* The host of an absolute-form target is followed by the path: there is no room for the NUL but
  * over what stands before it. */
 static char *host_of_target(struct coil__slice host, const char *from, char *to)
@@ -151,7 +142,7 @@ static void cut_query(struct coil_http_exchange *exchange, char *path)
 static void make_target(struct coil_http_exchange *exchange, const struct coil__http1_head *head,
                         const char *from, char *to)
 {
-    char *target = string_of(head->target, from, to);
+    char *target = coil__slice_moved_string(head->target, from, to);
 
     exchange->path = target;
     if (head->form == COIL__HTTP1_ABSOLUTE_FORM) {
@@ -169,7 +160,7 @@ static void make_target(struct coil_http_exchange *exchange, const struct coil__
     }
     cut_query(exchange, target);
     if (head->host.start) {
-        exchange->host = string_of(head->host, from, to);
+        exchange->host = coil__slice_moved_string(head->host, from, to);
     }
 }
 
@@ -182,8 +173,8 @@ static int make_fields(struct coil__http_memory *memory, const struct coil__http
         return rc;
     }
     for (size_t i = 0; i < head->field_count; i++) {
-        memory->fields[i].name = string_of(head->fields[i].name, from, to);
-        memory->fields[i].value = string_of(head->fields[i].value, from, to);
+        memory->fields[i].name = coil__slice_moved_string(head->fields[i].name, from, to);
+        memory->fields[i].value = coil__slice_moved_string(head->fields[i].value, from, to);
     }
     return 0;
 }
@@ -249,7 +240,7 @@ static int make_exchange(struct coil__http_connection *conn, const struct coil__
         make_fields(&conn->memory, head, from, to) < 0) {
         return 503;
     }
-    exchange->method = string_of(head->method_name, from, to);
+    exchange->method = coil__slice_moved_string(head->method_name, from, to);
     make_target(exchange, head, from, to);
     coil__http_take(conn, size);
     return 1;

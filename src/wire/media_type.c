@@ -175,20 +175,6 @@ static void put_latin1(struct coil__out *out, unsigned char byte)
     }
 }
 
-static bool is_utf8(const char *string)
-{
-    while (*string) {
-        uint32_t code;
-        size_t size = coil__text_character(string, &code);
-
-        if (size == 0) {
-            return false;
-        }
-        string += size;
-    }
-    return true;
-}
-
 ssize_t coil__parameter_decode(struct coil__slice value, char *buf, size_t buf_size)
 {
     struct coil__out out = {.start = buf, .size = buf_size};
@@ -217,7 +203,7 @@ ssize_t coil__parameter_decode(struct coil__slice value, char *buf, size_t buf_s
         }
     }
     length = coil__out_end(&out);
-    return length >= 0 && !is_utf8(buf) ? -EBADMSG : length;
+    return length >= 0 && !coil__text_is_utf8(buf) ? -EBADMSG : length;
 }
 
 static void put_extended(struct coil__out *out, struct coil__slice text)

@@ -21,6 +21,21 @@ bool coil__slice_is_like(struct coil__slice slice, const char *string)
     return coil__slice_is_similar(slice, coil__slice_of(string));
 }
 
+bool coil__slice_is_uuid(struct coil__slice slice)
+{
+    if (slice.size != 36) {
+        return false;
+    }
+    for (size_t i = 0; i < slice.size; i++) {
+        bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+        if (is_dash ? slice.start[i] != '-' : coil__hex_value(slice.start[i]) < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';

@@ -46,6 +46,16 @@ bool coil__slice_is_like(struct coil__slice slice, const char *string);
 /* Without the blanks and tabs around it (RFC 9110, section 5.6.3, OWS). */
 struct coil__slice coil__slice_trim(struct coil__slice slice);
 
+/* The string at a slice that lay at `from` and lies at `to` now. Its NUL goes over what stands
+ * behind the slice. */
+static inline char *coil__slice_moved_string(struct coil__slice slice, const char *from, char *to)
+{
+    char *string = to + (slice.start - from);
+
+    string[slice.size] = '\0';
+    return string;
+}
+
 enum { COIL__DIGITS = 20 }; /* of the largest number */
 
 /* The number in decimal digits, at the end of `room`. */
@@ -92,6 +102,9 @@ static inline int coil__hex_value(char c)
     c = coil__to_lower(c);
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
+
+/* RFC 9562, section 4: hexadecimal digits in groups of 8, 4, 4, 4 and 12. */
+bool coil__slice_is_uuid(struct coil__slice slice);
 
 /* RFC 9110, section 5.6.2: tchar. */
 extern const bool coil__token_characters[256];

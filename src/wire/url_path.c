@@ -63,20 +63,6 @@ static int take_character(struct coil__slice *rest, unsigned flags)
     return byte;
 }
 
-static bool is_utf8(const char *string)
-{
-    while (*string) {
-        uint32_t code;
-        size_t size = (unsigned char)*string < 0x80 ? 1 : coil__text_character(string, &code);
-
-        if (size == 0) {
-            return false;
-        }
-        string += size;
-    }
-    return true;
-}
-
 ssize_t coil__url_file_path(struct coil__slice path, unsigned flags, char *buf, size_t buf_size)
 {
     struct coil__out out = {.start = buf, .size = buf_size};
@@ -110,7 +96,7 @@ ssize_t coil__url_file_path(struct coil__slice path, unsigned flags, char *buf, 
         }
     } while (rest.size > 0);
     length = coil__out_end(&out);
-    if (length >= 0 && !is_utf8(buf)) {
+    if (length >= 0 && !coil__text_is_utf8(buf)) {
         return -COIL__EURL_UTF8;
     }
     return length;
