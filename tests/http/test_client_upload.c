@@ -183,9 +183,11 @@ static void write_file(const char *path, const char *text)
 TASK_TEST(upload_of_a_file)
 {
     static const struct act acts[] = {{.say = HELLO}};
-    struct coil_http_request request = {.file = "upload.html", .method = "PUT"};
+    char path[128];
+    struct coil_http_request request = {.file = path, .method = "PUT"};
 
-    write_file("upload.html", "<p>hello");
+    test_temp_path(path, sizeof path, "upload.html");
+    write_file(path, "<p>hello");
     OPEN_SITE(acts);
     open_session(NULL);
     request.url = url_of("/");
@@ -193,16 +195,17 @@ TASK_TEST(upload_of_a_file)
     CHECK_CONTAINS(site.heard, "Content-Type: text/html; charset=utf-8\r\nContent-Length: 8\r\n");
     CHECK_STR(heard_body(), "<p>hello");
     close_all();
-    unlink("upload.html");
+    unlink(path);
     return 0;
 }
 
 TASK_TEST(upload_of_a_form_with_files)
 {
     static const struct act acts[] = {{.say = HELLO}};
-    static const struct coil_http_part parts[] = {
+    char path[128];
+    const struct coil_http_part parts[] = {
         {.name = "a", .data = "1", .size = 1},
-        {.name = "file", .path = "upload.txt"},
+        {.name = "file", .path = path},
         {.name = "q\"", .filename = "x.png", .data = "png", .size = 3},
         {.name = "empty"},
     };
@@ -211,7 +214,8 @@ TASK_TEST(upload_of_a_form_with_files)
     char expected[1024];
     const char *mark;
 
-    write_file("upload.txt", "text\n");
+    test_temp_path(path, sizeof path, "upload.txt");
+    write_file(path, "text\n");
     OPEN_SITE(acts);
     open_session(NULL);
     request.url = url_of("/");
@@ -229,7 +233,7 @@ TASK_TEST(upload_of_a_form_with_files)
              boundary, boundary, boundary, boundary, boundary);
     CHECK_STR(heard_body(), expected);
     close_all();
-    unlink("upload.txt");
+    unlink(path);
     return 0;
 }
 
