@@ -16,7 +16,12 @@
 #include <limits.h>
 #include <poll.h>
 
-enum { PIECE = 64 * 1024, PUSH_PIECE = 256 * 1024, CACHED_PIECE = 1024 * 1024 };
+enum {
+    HOT_PIECE = 16 * 1024,
+    PIECE = 64 * 1024,
+    PUSH_PIECE = 256 * 1024,
+    CACHED_PIECE = 1024 * 1024,
+};
 
 /* What a trip says whose descriptor takes no more for now. (-EAGAIN: there was no thread.) And what
  * one says that was made in place: the next piece may have to be waited for. */
@@ -100,15 +105,27 @@ static int push(struct coil_task *self, struct coil__file_part *part, int out_fd
 
 /* --- by reading and writing --- */
 
+/* What is in memory is read in place, and so little of it that it is still in the processor's cache
+ * when it is written: TLS goes through it twice. */
 static ssize_t read_piece(struct coil_task *self, const struct coil__file_part *part, char *buf)
 {
     struct coil_op op = {.kind_ = COIL__OP_READ,
                          .fd_ = part->fd,
                          .buf_ = buf,
-                         .size_ = part->left < PIECE ? part->left : PIECE,
+                         .size_ = part->left < HOT_PIECE ? part->left : HOT_PIECE,
                          .offset_ = part->offset};
+    ssize_t rc;
 
-    return self->cancel ? coil__cancel_error(self) : coil__file_transfer(self, &op, "sendfile");
+    if (self->cancel) {
+        return coil__cancel_error(self);
+    }
+    rc = coil__os_read_cached(&op);
+    if (rc != -EAGAIN) {
+        coil__spend(self);
+        return rc;
+    }
+    op.size_ = part->left < PIECE ? part->left : PIECE;
+    return coil__file_transfer(self, &op, "sendfile");
 }
 
 /* Writes all of it, or less when an error comes after a part. */
