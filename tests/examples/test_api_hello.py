@@ -10,40 +10,21 @@ import http.client
 import json
 import os
 import re
-import signal
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from browser import Browser, Page  # noqa: E402
-from runner import check, check_equal, environment, run_all, tests_of  # noqa: E402
+from listener import LIMIT, Listener  # noqa: E402
+from runner import check, check_equal, run_all, tests_of  # noqa: E402
 
 BUILD = sys.argv[1]
-LIMIT = 60
 BROWSERS = []  # one for all tests, started by the first
 
 
-class Server:
+class Server(Listener):
     def __init__(self, backend=None):
-        self.process = subprocess.Popen(
-            [os.path.join(BUILD, 'examples', 'api_hello'), '0'], text=True,
-            env=environment(backend), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.port = int(re.search(r'port (\d+)', self.process.stdout.readline()).group(1))
-        self.url = 'http://127.0.0.1:%d' % self.port
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-    def end(self):
-        self.process.send_signal(signal.SIGINT)
-        check_equal(self.process.wait(timeout=LIMIT), 0)
-        check_equal(self.process.stdout.read(), '')
+        super().__init__(backend, os.path.join(BUILD, 'examples', 'api_hello'), '0')
 
     def ask(self, method, path, value=None):
         client = http.client.HTTPConnection('127.0.0.1', self.port, timeout=LIMIT)

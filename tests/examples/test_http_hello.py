@@ -6,9 +6,7 @@ as a proxy in front of it.
 """
 import http.client
 import os
-import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -18,12 +16,11 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from runner import (Skipped, check, check_equal, environment, run_all, tests_of,  # noqa: E402
-                    wait_until)
+from listener import LIMIT, Listener  # noqa: E402
+from runner import Skipped, check, check_equal, run_all, tests_of, wait_until  # noqa: E402
 
 BUILD = sys.argv[1]
 BACKENDS = [None, 'epoll']  # None: io_uring, where it is allowed
-LIMIT = 60
 
 
 def tool(name):
@@ -33,33 +30,9 @@ def tool(name):
     return found
 
 
-class Server:
+class Server(Listener):
     def __init__(self, backend):
-        self.backend = backend
-        self.is_ending = False
-
-    def __enter__(self):
-        self.process = subprocess.Popen(
-            [os.path.join(BUILD, 'examples', 'http_hello'), '0'], text=True,
-            env=environment(self.backend), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.port = int(re.search(r'port (\d+)', self.process.stdout.readline()).group(1))
-        self.url = 'http://127.0.0.1:%d' % self.port
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-    def interrupt(self):
-        """Ctrl-C."""
-        self.is_ending = True
-        self.process.send_signal(signal.SIGINT)
-
-    def end(self):
-        """It ends well, and has no more to say."""
-        check_equal(self.process.wait(timeout=LIMIT), 0)
-        check_equal(self.process.stdout.read(), '')
+        super().__init__(backend, os.path.join(BUILD, 'examples', 'http_hello'), '0')
 
 
 def curl(*arguments, data=None, status=0):
@@ -73,8 +46,6 @@ def on_each(test):
     for backend in BACKENDS:
         with Server(backend) as server:
             test(server)
-            if not server.is_ending:
-                server.interrupt()
             server.end()
 
 

@@ -11,7 +11,6 @@ import os
 import random
 import re
 import shutil
-import signal
 import ssl
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import urllib.request
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from listener import LIMIT, Listener  # noqa: E402
 from runner import (Skipped, check, check_equal, environment, run_all,  # noqa: E402
                     tests_of)
 
@@ -30,7 +30,6 @@ except ImportError:
 
 BUILD, PEER = sys.argv[1:3]
 BACKENDS = [None, 'epoll']  # None: io_uring, where it is allowed
-LIMIT = 60
 NODE_PATH = '/usr/share/nodejs'
 
 
@@ -44,41 +43,13 @@ def need_node():
         raise Skipped('node-ws is not installed')
 
 
-class Server:
-    """One of ours."""
-
-    def __init__(self, backend, *argv):
-        self.backend = backend
-        self.argv = argv
-        self.is_ending = False
-
-    def __enter__(self):
-        self.process = subprocess.Popen(self.argv, text=True, env=environment(self.backend),
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.port = int(re.search(r'port (\d+)', self.process.stdout.readline()).group(1))
-        self.url = 'ws://127.0.0.1:%d/' % self.port
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-    def interrupt(self):
-        self.is_ending = True
-        self.process.send_signal(signal.SIGINT)
-
-    def end(self):
-        """It ends well, and has no more to say."""
-        if not self.is_ending:
-            self.interrupt()
-        check_equal(self.process.wait(timeout=LIMIT), 0)
-        check_equal(self.process.stdout.read(), '')
+def ws_url(server):
+    return 'ws://127.0.0.1:%d/' % server.port
 
 
 def on_each(test, *argv):
     for backend in BACKENDS:
-        with Server(backend, *argv) as server:
+        with Listener(backend, *argv) as server:
             asyncio.run(asyncio.wait_for(test(server), LIMIT))
             server.end()
 
@@ -94,7 +65,7 @@ def messages():
 # --- python3-websockets ---
 
 async def echo_all(server, **options):
-    async with websockets.connect(server.url, **options) as ws:
+    async with websockets.connect(ws_url(server), **options) as ws:
         for message in messages():
             await ws.send(message)
             check(await ws.recv() == message, 'of size', len(message))
@@ -121,11 +92,11 @@ def test_python_as_client():
         check_equal(ws.extensions, [])
         ws = await echo_all(server, subprotocols=['echo.v1', 'other'])
         check_equal(ws.subprotocol, 'echo.v1')
-        async with websockets.connect(server.url) as ws:
+        async with websockets.connect(ws_url(server)) as ws:
             await ws.send('close')
             await ws.wait_closed()
             check_equal((ws.close_code, ws.close_reason), (4321, 'as you wish'))
-        async with websockets.connect(server.url) as ws:
+        async with websockets.connect(ws_url(server)) as ws:
             await ws.send(b'x' * (1 << 20 | 1))  # one byte too many
             await ws.wait_closed()
             check_equal(ws.close_code, 1009)
@@ -137,7 +108,7 @@ def test_python_is_told_that_we_go():
     need_python()
 
     async def go(server):
-        clients = [await websockets.connect(server.url) for _ in range(5)]
+        clients = [await websockets.connect(ws_url(server)) for _ in range(5)]
         server.interrupt()
         for ws in clients:
             await ws.wait_closed()
@@ -150,9 +121,9 @@ def test_python_is_refused_by_origin():
 
     async def go(server):
         with contextlib.suppress(websockets.InvalidStatusCode):
-            await websockets.connect(server.url, origin='https://evil.example')
+            await websockets.connect(ws_url(server), origin='https://evil.example')
             check(False, 'it was accepted')
-        ws = await websockets.connect(server.url, origin='http://127.0.0.1:%d' % server.port)
+        ws = await websockets.connect(ws_url(server), origin='http://127.0.0.1:%d' % server.port)
         await ws.close()
     on_each(go, PEER, 'echo')
 
@@ -249,7 +220,8 @@ def test_node_as_client():
 
     async def go(server):
         for deflate in ('true', '{ threshold: 0 }', 'false'):
-            done = subprocess.run(['node', '-e', NODE_CLIENT % (server.url, deflate)], text=True,
+            script = NODE_CLIENT % (ws_url(server), deflate)
+            done = subprocess.run(['node', '-e', script], text=True,
                                   env=node_environment(), capture_output=True, timeout=LIMIT,
                                   check=False)
             check_equal(done.stdout + done.stderr, 'pong\nclosed 4321 as you wish\n', deflate)
@@ -283,9 +255,9 @@ def test_chat():
         page = await asyncio.to_thread(
             lambda: urllib.request.urlopen('http://127.0.0.1:%d/' % server.port).read())
         check(b'new WebSocket(' in page, page)
-        ann = await websockets.connect(server.url + 'chat?Ann')
+        ann = await websockets.connect(ws_url(server) + 'chat?Ann')
         check_equal(await ann.recv(), 'Ann: is here')
-        bob = await websockets.connect(server.url + 'chat?Bob')
+        bob = await websockets.connect(ws_url(server) + 'chat?Bob')
         check_equal(await ann.recv(), 'Bob: is here')
         check_equal(await bob.recv(), 'Bob: is here')
         await bob.send('Hi, Ann!')
