@@ -55,10 +55,10 @@ struct coil_app_file {
     size_t size;          /* in bytes */
 };
 
-/* A parameter of the query, or a field of a form. All of it stays the caller's and must live as
- * long as the app. */
+/* A parameter of the query, a header, a cookie, or a field of a form. All of it stays the caller's
+ * and must live as long as the app. */
 struct coil_app_param {
-    const char *name;
+    const char *name; /* of a header it is found in any case: "X-Api-Version" */
     enum coil_app_kind kind;
     bool is_required;
     const char *default_text; /* what counts if it is not given; NULL: nothing does */
@@ -87,9 +87,17 @@ struct coil_app_route {
     const char *description;
     const char *tag;
     const struct coil_app_param *query;    /* up to one without a name; NULL: none */
+    const struct coil_app_param *headers;  /* likewise, as the next two. Text that comes in several
+                                              fields is one list with commas (RFC 9110, section
+                                              5.3); of other kinds there may be one field. FastAPI:
+                                              Header() */
+    const struct coil_app_param *cookies;  /* as they were sent: not decoded, quotes are theirs. Of
+                                              several with a name the first one counts: browsers put
+                                              the one with the longest path there. FastAPI: Cookie()
+                                            */
     const struct coil_app_param *form;     /* of a body that is a form, of either encoding, kept in
-                                              memory as a whole (for more: coil/http_multipart.h);
-                                              likewise */
+                                              memory as a whole (for more: coil/http_multipart.h)
+                                            */
     const struct coil_json_type *body;     /* of a body that is JSON; NULL: none is expected */
     bool body_is_array;                    /* an array of those */
     const struct coil_json_type *response; /* of a good response, for the documents */
@@ -148,8 +156,9 @@ COIL_EXPORT void coil_app_free(struct coil_app *app);
 /* Adds routes up to one without a method. user: for their handlers. 0; -EINVAL: a route that cannot
  * be (a malformed path, a parameter that is there twice, a form and JSON at once, a default that
  * does not fit its own bounds...); -EEXIST: there is such a route; -COIL_ELIMIT: more than 32
- * segments or 16 parameters in a path, or than 64 in a query; -ENOMEM. What was wrong is kept:
- * coil_app_error says it, and the app does not serve. Routes before the wrong one are added.
+ * segments or 16 parameters in a path, or than 64 in a query, of headers, of cookies or in a form;
+ * -ENOMEM. What was wrong is kept: coil_app_error says it, and the app does not serve. Routes before
+ * the wrong one are added.
  * FastAPI: @app.get(...). */
 COIL_EXPORT int coil_app_add(struct coil_app *app, const struct coil_app_route *routes, void *user);
 
@@ -179,14 +188,15 @@ COIL_EXPORT COIL_SUSPENDS int coil_app_handle(struct coil_http_exchange *exchang
 COIL_EXPORT COIL_SUSPENDS int coil_app_serve(struct coil_app *app, const char *host, uint16_t port,
                                              const struct coil_http_server_options *options);
 
-/* The OpenAPI document, as it is served: a string of the app's, valid until something is added.
- * NULL: -ENOMEM. */
+/* The OpenAPI document, as it is served (that of a mounted app gets `servers` on the way: the prefix
+ * that it was asked for by): a string of the app's, valid until something is added. NULL: -ENOMEM.
+ */
 COIL_EXPORT const char *coil_app_openapi(struct coil_app *app);
 
 /* --- what was asked for: in a handler --- */
 
-/* A parameter of the path, of the query, or a field of the form, by its name. 1: `*ret_value` is
- * set, by the client or by its default; 0: it was not given. -EINVAL: the route declares no such
+/* A parameter of the path or the query, a header, a cookie or a field of the form, by the name that
+ * the route gives it. 1: `*ret_value` is set, by the client or by its default; 0: it was not given. -EINVAL: the route declares no such
  * parameter (of that kind; any kind but a file is had as text); outside of an app. Text is valid
  * until the request is over. */
 COIL_EXPORT int coil_app_get_int(const struct coil_http_exchange *exchange, const char *name,

@@ -20,9 +20,9 @@
 enum {
     COIL__APP_SEGMENTS = 32, /* of a path */
     COIL__APP_NAMES = 16,    /* parameters in a path */
-    COIL__APP_FIELDS = 64,   /* parameters in a query, or a form */
+    COIL__APP_FIELDS = 64,   /* parameters in a query, or another table */
     COIL__APP_DEPTH = 16,    /* groups in each other */
-    COIL__APP_PAIRS = 256,   /* that a client may send in a query or a form */
+    COIL__APP_PAIRS = 256,   /* that a client may send in a query, a form or a Cookie field */
     COIL__APP_ROOM = 512,    /* bytes of a path that need no memory */
     COIL__APP_ERRORS = 32,   /* that one answer lists */
 };
@@ -57,6 +57,22 @@ struct coil__app_name {
     uint8_t kind;  /* enum coil__app_segment_kind */
 };
 
+/* Where parameters come from that a route has tables of; errors are told in this order. */
+enum coil__app_place {
+    COIL__APP_QUERY,
+    COIL__APP_HEADER,
+    COIL__APP_COOKIE,
+    COIL__APP_FORM,
+    COIL__APP_PLACES,
+};
+
+/* Such a table. */
+struct coil__app_list {
+    const struct coil_app_param *params; /* up to one without a name; or NULL */
+    size_t count;
+    size_t first; /* its values stand from here on among the request's */
+};
+
 /* A route, as it was added; or a mount, which has no method. */
 struct coil__app_endpoint {
     struct coil__app_endpoint *next;   /* of the app, in the order of registration */
@@ -69,9 +85,9 @@ struct coil__app_endpoint {
     struct coil__app_name *names;
     char *name_text; /* in which those stand */
     size_t name_count;
-    size_t query_count;
-    size_t form_count;
-    size_t depth; /* segments */
+    struct coil__app_list lists[COIL__APP_PLACES];
+    size_t value_count; /* of all of them */
+    size_t depth;       /* segments */
 };
 
 struct coil__app_node {
@@ -121,7 +137,7 @@ struct coil_app {
     struct coil__app_text openapi; /* made when it is first asked for; has_failed: not yet */
 };
 
-/* A parameter of a query or form that was read. */
+/* A parameter that was read. */
 struct coil__app_value {
     const char *text;          /* NULL: not given */
     int64_t integer;           /* COIL_APP_INT, COIL_APP_BOOL */
@@ -129,10 +145,10 @@ struct coil__app_value {
     struct coil_app_file file; /* of a part that is one; its filename is NULL else */
 };
 
-/* A query or a form that is read. */
+/* A table's parameters, while they are read. */
 struct coil__app_reading {
     struct coil__app_request *request;
-    const char *where; /* "query", "form" */
+    const char *where; /* coil__app_place_names */
     const struct coil_app_param *params;
     struct coil__app_value *values;
     size_t count;
@@ -160,12 +176,14 @@ struct coil__app_request {
     struct coil_http_exchange *exchange;
     struct coil_app *app;
     struct coil__app_request *outer;     /* of the app in which this one is mounted; or NULL */
+    size_t mounted;                      /* bytes of the path that the outer ones took */
+    size_t below;                        /* of the path at hand, while a mounted handler runs */
     struct coil__app_endpoint *endpoint; /* NULL: none was found, `status` says why */
     struct coil_app *group;              /* whose middleware runs */
     unsigned status;                     /* 0; 200: OPTIONS; 400, 404, 405, 500 */
     uint64_t max_body;                   /* of middleware; UINT64_MAX: none */
     struct coil__app_release *releases;  /* the last one first */
-    struct coil__app_value *values;      /* the query's, then the form's */
+    struct coil__app_value *values;      /* those of the endpoint's tables */
     const char *id;                      /* of coil_app_request_id; or NULL */
     void *body;                          /* what JSON was made into; or NULL */
     bool is_parsed;                      /* the next two are valid */
@@ -230,14 +248,15 @@ void coil__app_release_all(struct coil__app_request *request);
 
 /* --- app_values.c --- */
 
-/* Reads what the endpoint declares of query and form. 1; 0: it is answered already; or an error. */
+/* "query", "header", "cookie", "form". */
+extern const char *const coil__app_place_names[COIL__APP_PLACES];
+
+/* Reads what the endpoint's tables declare. 1; 0: it is answered already; or an error. */
 int coil__app_read_values(struct coil__app_request *request);
 
-/* Checks the declaration. 0, or an error that was kept. where: the route's path. last_kind: how
- * far the kinds go. */
-int coil__app_check_params(struct coil_app *app, const char *where,
-                           const struct coil_app_param *params, enum coil_app_kind last_kind,
-                           size_t *ret_count);
+/* Checks a declaration, and counts it. 0, or an error that was kept. where: the route's path. */
+int coil__app_check_params(struct coil_app *app, const char *where, enum coil__app_place place,
+                           const struct coil_app_param *params, size_t *ret_count);
 
 /* All of a text of pairs. 0; -COIL_ELIMIT, -ENOMEM. */
 int coil__app_read_pairs(struct coil__app_reading *reading, const char *text, size_t size);
@@ -247,13 +266,22 @@ int coil__app_read_pairs(struct coil__app_reading *reading, const char *text, si
 void coil__app_take_value(struct coil__app_reading *reading, size_t index, const char *text,
                           size_t size, const struct coil_app_file *file);
 
+/* Complains of a parameter that is there twice. */
+void coil__app_take_twin(struct coil__app_reading *reading, size_t index);
+
 /* Takes defaults for what was not given, and complains of what is missing. */
 void coil__app_fill_in(struct coil__app_reading *reading);
 
+/* --- app_fields.c --- */
+
+/* Read the headers, the cookies. 0; -COIL_ELIMIT, -ENOMEM. */
+int coil__app_read_headers(struct coil__app_reading *reading);
+int coil__app_read_cookies(struct coil__app_reading *reading);
+
 /* --- app_form.c --- */
 
-/* Reads what the endpoint declares of a form. 1; 0: it is answered; or an error. */
-int coil__app_read_form(struct coil__app_request *request, struct coil__app_text *text);
+/* Reads the form. 1; 0: it is answered; or an error. */
+int coil__app_read_form(struct coil__app_reading *reading);
 
 /* --- app_body.c --- */
 

@@ -142,33 +142,22 @@ static bool is_multipart(const struct coil_http_exchange *exchange)
            coil__slice_is_like((struct coil__slice){field, sizeof type - 1}, type);
 }
 
-int coil__app_read_form(struct coil__app_request *request, struct coil__app_text *text)
+int coil__app_read_form(struct coil__app_reading *reading)
 {
     static const char *const types[] = {"application/x-www-form-urlencoded", "multipart/form-data",
                                         NULL};
-    const struct coil__app_endpoint *endpoint = request->endpoint;
-    struct coil__app_reading reading = {
-        .request = request,
-        .where = "form",
-        .params = endpoint->route.form,
-        .values = request->values + endpoint->query_count,
-        .count = endpoint->form_count,
-        .text = text,
-    };
+    struct coil__app_request *request = reading->request;
     const char *body;
     size_t size;
     int rc;
 
-    if (reading.count == 0) {
-        return 1;
-    }
     rc = coil__app_read_body(request, types, &body, &size);
     if (rc != 1) {
         return rc;
     }
     if (size > 0 && is_multipart(request->exchange)) {
-        return read_parts(&reading, (struct coil__slice){body, size});
+        return read_parts(reading, (struct coil__slice){body, size});
     }
-    rc = coil__app_read_pairs(&reading, body, size);
+    rc = coil__app_read_pairs(reading, body, size);
     return rc < 0 ? rc : 1;
 }

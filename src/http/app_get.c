@@ -1,5 +1,5 @@
 /* app_get.c - what a handler asks of the parameters, by name: those of the path, which lie where
- * they were matched, and those of query and form, which were read before. */
+ * they were matched, and those of the route's tables, which were read before. */
 #include "http/app.h"
 
 #include <errno.h>
@@ -10,16 +10,20 @@ struct found {
     struct coil__app_value value;
 };
 
-static const struct coil_app_param *find_param(const struct coil_app_param *params, size_t count,
+/* NULL: no table of the route has it. ret_place: of its value. */
+static const struct coil_app_param *find_param(const struct coil__app_endpoint *endpoint,
                                                const char *name, size_t *ret_place)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(params[i].name, name) == 0) {
-            *ret_place += i;
-            return &params[i];
+    for (size_t i = 0; i < COIL__APP_PLACES; i++) {
+        const struct coil__app_list *list = &endpoint->lists[i];
+
+        for (size_t j = 0; j < list->count; j++) {
+            if (strcmp(list->params[j].name, name) == 0) {
+                *ret_place = list->first + j;
+                return &list->params[j];
+            }
         }
     }
-    *ret_place += count;
     return NULL;
 }
 
@@ -55,10 +59,7 @@ static int find(const struct coil_http_exchange *exchange, const char *name, con
             return 1;
         }
     }
-    param = find_param(endpoint->route.query, endpoint->query_count, name, &place);
-    if (!param) {
-        param = find_param(endpoint->route.form, endpoint->form_count, name, &place);
-    }
+    param = find_param(endpoint, name, &place);
     if (!param || !request->values) {
         return -EINVAL;
     }

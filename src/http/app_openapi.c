@@ -84,12 +84,13 @@ static void write_path_param(struct coil__app_text *text, const struct coil__app
                                                       : "{\"type\":\"string\"}}");
 }
 
-static void write_query_param(struct coil__app_text *text, const struct coil_app_param *param)
+static void write_param(struct coil__app_text *text, const char *where,
+                        const struct coil_app_param *param)
 {
     coil__app_text_next(text);
     coil__app_text_add(text, "{");
     coil__app_text_member(text, "name", param->name);
-    coil__app_text_add(text, ",\"in\":\"query\"");
+    coil__app_text_member(text, "in", where);
     coil__app_text_member(text, "description", param->description);
     if (param->is_required && !param->default_text) {
         coil__app_text_add(text, ",\"required\":true");
@@ -101,7 +102,7 @@ static void write_query_param(struct coil__app_text *text, const struct coil_app
 
 static void write_params(struct coil__app_text *text, const struct coil__app_endpoint *endpoint)
 {
-    if (endpoint->name_count + endpoint->query_count == 0) {
+    if (endpoint->name_count + endpoint->value_count == endpoint->lists[COIL__APP_FORM].count) {
         return;
     }
     coil__app_text_key(text, "parameters");
@@ -109,8 +110,10 @@ static void write_params(struct coil__app_text *text, const struct coil__app_end
     for (size_t i = 0; i < endpoint->name_count; i++) {
         write_path_param(text, &endpoint->names[i]);
     }
-    for (size_t i = 0; i < endpoint->query_count; i++) {
-        write_query_param(text, &endpoint->route.query[i]);
+    for (size_t i = 0; i < COIL__APP_FORM; i++) {
+        for (size_t j = 0; j < endpoint->lists[i].count; j++) {
+            write_param(text, coil__app_place_names[i], &endpoint->lists[i].params[j]);
+        }
     }
     coil__app_text_add(text, "]");
 }
@@ -119,16 +122,17 @@ static void write_params(struct coil__app_text *text, const struct coil__app_end
 static void write_form_schema(struct coil__app_text *text,
                               const struct coil__app_endpoint *endpoint)
 {
+    const struct coil__app_list *form = &endpoint->lists[COIL__APP_FORM];
     bool has_required = false;
 
     coil__app_text_add(text, "{\"schema\":{\"type\":\"object\",\"properties\":{");
-    for (size_t i = 0; i < endpoint->form_count; i++) {
-        coil__app_text_key(text, endpoint->route.form[i].name);
-        write_param_schema(text, &endpoint->route.form[i]);
+    for (size_t i = 0; i < form->count; i++) {
+        coil__app_text_key(text, form->params[i].name);
+        write_param_schema(text, &form->params[i]);
     }
     coil__app_text_add(text, "}");
-    for (size_t i = 0; i < endpoint->form_count; i++) {
-        const struct coil_app_param *param = &endpoint->route.form[i];
+    for (size_t i = 0; i < form->count; i++) {
+        const struct coil_app_param *param = &form->params[i];
 
         if (param->is_required && !param->default_text) {
             coil__app_text_add(text, has_required ? "," : ",\"required\":[");
@@ -142,10 +146,11 @@ static void write_form_schema(struct coil__app_text *text,
 /* A file comes in the second encoding alone. */
 static void write_form(struct coil__app_text *text, const struct coil__app_endpoint *endpoint)
 {
+    const struct coil__app_list *form = &endpoint->lists[COIL__APP_FORM];
     bool has_file = false;
 
-    for (size_t i = 0; i < endpoint->form_count; i++) {
-        has_file = has_file || endpoint->route.form[i].kind == COIL_APP_FILE;
+    for (size_t i = 0; i < form->count; i++) {
+        has_file = has_file || form->params[i].kind == COIL_APP_FILE;
     }
     coil__app_text_key(text, "requestBody");
     coil__app_text_add(text, "{\"required\":true,\"content\":{");
@@ -229,7 +234,7 @@ static void write_responses(struct coil__app_text *text, const struct coil__app_
     if (endpoint->name_count > 0) {
         write_problem(text, 404);
     }
-    if (endpoint->query_count + endpoint->form_count > 0 || route->body) {
+    if (endpoint->value_count > 0 || route->body) {
         write_problem(text, 422);
     }
     if (has_middleware(endpoint, coil_app_rate_limit)) {
@@ -285,7 +290,7 @@ static void write_operation(struct coil__app_text *text, const struct coil__app_
         coil__app_text_add(text, "true");
     }
     write_params(text, endpoint);
-    if (endpoint->form_count > 0) {
+    if (endpoint->lists[COIL__APP_FORM].count > 0) {
         write_form(text, endpoint);
     } else if (route->body) {
         write_body(text, route);

@@ -73,49 +73,89 @@ static int take_names(struct coil__app_endpoint *endpoint, const struct coil__ap
 
 /* --- what may be wrong --- */
 
-static int has_name(const struct coil_app_param *params, size_t count, const char *name)
+/* A header has its name in any case. */
+static bool is_named(const char *name, const char *other, bool is_header)
 {
+    return is_header ? coil__slice_is_like(coil__slice_of(name), other) : strcmp(name, other) == 0;
+}
+
+static bool has_name(const struct coil__app_endpoint *endpoint, const struct coil__app_list *list,
+                     size_t count, const char *name)
+{
+    bool is_header = list == &endpoint->lists[COIL__APP_HEADER];
+
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(params[i].name, name) == 0) {
+        if (is_named(list->params[i].name, name, is_header)) {
             return true;
         }
     }
     return false;
 }
 
+/* Whether the path or a table before has the name; or the table itself, before that place. */
+static bool is_taken(const struct coil__app_endpoint *endpoint, const struct coil__app_list *list,
+                     size_t place)
+{
+    const char *name = list->params[place].name;
+
+    for (size_t i = 0; i < endpoint->name_count; i++) {
+        if (strcmp(endpoint->names[i].text, name) == 0) {
+            return true;
+        }
+    }
+    for (const struct coil__app_list *other = endpoint->lists; other < list; other++) {
+        if (has_name(endpoint, other, other->count, name)) {
+            return true;
+        }
+    }
+    return has_name(endpoint, list, place, name);
+}
+
 /* A handler asks for them by name, wherever they come from. NULL, or the name that is there twice.
  */
 static const char *find_twin(const struct coil__app_endpoint *endpoint)
 {
-    const struct coil_app_route *route = &endpoint->route;
+    for (size_t i = 0; i < COIL__APP_PLACES; i++) {
+        const struct coil__app_list *list = &endpoint->lists[i];
 
-    for (size_t i = 0; i < endpoint->name_count; i++) {
-        const char *name = endpoint->names[i].text;
-
-        if (has_name(route->query, endpoint->query_count, name) ||
-            has_name(route->form, endpoint->form_count, name)) {
-            return name;
-        }
-    }
-    for (size_t i = 0; i < endpoint->query_count; i++) {
-        if (has_name(route->query, i, route->query[i].name) ||
-            has_name(route->form, endpoint->form_count, route->query[i].name)) {
-            return route->query[i].name;
-        }
-    }
-    for (size_t i = 0; i < endpoint->form_count; i++) {
-        if (has_name(route->form, i, route->form[i].name)) {
-            return route->form[i].name;
+        for (size_t j = 0; j < list->count; j++) {
+            if (is_taken(endpoint, list, j)) {
+                return list->params[j].name;
+            }
         }
     }
     return NULL;
+}
+
+static int check_lists(struct coil__app_endpoint *endpoint)
+{
+    const struct coil_app_route *route = &endpoint->route;
+    const struct coil_app_param *const tables[COIL__APP_PLACES] = {route->query, route->headers,
+                                                                   route->cookies, route->form};
+    const char *twin;
+
+    for (int i = 0; i < COIL__APP_PLACES; i++) {
+        struct coil__app_list *list = &endpoint->lists[i];
+        int rc = coil__app_check_params(endpoint->group, endpoint->path, (enum coil__app_place)i,
+                                        tables[i], &list->count);
+
+        if (rc < 0) {
+            return rc;
+        }
+        list->params = tables[i];
+        list->first = endpoint->value_count;
+        endpoint->value_count += list->count;
+    }
+    twin = find_twin(endpoint);
+    return twin ? coil__app_fail(endpoint->group, -EINVAL, "%s \"%s\": two parameters \"%s\"",
+                                 label_of(route), endpoint->path, twin)
+                : 0;
 }
 
 static int check(struct coil__app_endpoint *endpoint)
 {
     const struct coil_app_route *route = &endpoint->route;
     struct coil_app *app = endpoint->group;
-    const char *twin;
     int rc;
 
     if (!route->handler) {
@@ -130,19 +170,9 @@ static int check(struct coil__app_endpoint *endpoint)
         return coil__app_fail(app, -EINVAL, "%s \"%s\": a form and JSON at once", label_of(route),
                               endpoint->path);
     }
-    rc = coil__app_check_params(app, endpoint->path, route->query, COIL_APP_BOOL,
-                                &endpoint->query_count);
-    rc = rc < 0 ? rc
-                : coil__app_check_params(app, endpoint->path, route->form, COIL_APP_FILE,
-                                         &endpoint->form_count);
+    rc = check_lists(endpoint);
     rc = rc < 0 ? rc : coil__app_check_type(app, endpoint->path, route->body);
-    rc = rc < 0 ? rc : coil__app_check_type(app, endpoint->path, route->response);
-    twin = rc < 0 ? NULL : find_twin(endpoint);
-    if (twin) {
-        return coil__app_fail(app, -EINVAL, "%s \"%s\": two parameters \"%s\"", label_of(route),
-                              endpoint->path, twin);
-    }
-    return rc;
+    return rc < 0 ? rc : coil__app_check_type(app, endpoint->path, route->response);
 }
 
 /* --- adding --- */

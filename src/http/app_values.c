@@ -1,4 +1,4 @@
-/* app_values.c - parameters of the query and fields of forms: read, checked, asked for.
+/* app_values.c - parameters of the query, headers, cookies and fields of forms: read and checked.
  *
  * All that is wrong is told at once (422, with a list of errors in the problem document), so that a
  * client need not guess its way through. What a client sends besides is ignored. A parameter that
@@ -135,9 +135,23 @@ static void parse_value(const struct coil_app_param *param, const char *text, si
 
 /* --- declarations --- */
 
-int coil__app_check_params(struct coil_app *app, const char *where,
-                           const struct coil_app_param *params, enum coil_app_kind last_kind,
-                           size_t *ret_count)
+const char *const coil__app_place_names[COIL__APP_PLACES] = {"query", "header", "cookie", "form"};
+
+/* Headers and cookies have names that can be sent (RFC 9110, section 5.1; RFC 6265, section 4.1.1).
+ */
+static bool can_be(const struct coil_app_param *param, enum coil__app_place place)
+{
+    bool is_token = place == COIL__APP_HEADER || place == COIL__APP_COOKIE;
+
+    return param->kind >= COIL_APP_TEXT &&
+           param->kind <= (place == COIL__APP_FORM ? COIL_APP_FILE : COIL_APP_BOOL) &&
+           *param->name && (!is_token || coil__slice_is_token(coil__slice_of(param->name))) &&
+           !(param->kind == COIL_APP_FILE && param->choices) &&
+           !(param->is_bounded && param->min > param->max);
+}
+
+int coil__app_check_params(struct coil_app *app, const char *where, enum coil__app_place place,
+                           const struct coil_app_param *params, size_t *ret_count)
 {
     size_t count = 0;
 
@@ -151,9 +165,7 @@ int coil__app_check_params(struct coil_app *app, const char *where,
             return coil__app_fail(app, -COIL_ELIMIT, "\"%s\": more than %d parameters", where,
                                   COIL__APP_FIELDS);
         }
-        if (param->kind < COIL_APP_TEXT || param->kind > last_kind || !*param->name ||
-            (param->kind == COIL_APP_FILE && param->choices) ||
-            (param->is_bounded && param->min > param->max)) {
+        if (!can_be(param, place)) {
             return coil__app_fail(app, -EINVAL, "\"%s\": parameter \"%s\" is of no kind that is",
                                   where, param->name);
         }
@@ -191,6 +203,11 @@ static void complain(struct coil__app_reading *reading, const char *name, const 
     coil__app_text_add(reading->text, "}");
 }
 
+void coil__app_take_twin(struct coil__app_reading *reading, size_t index)
+{
+    complain(reading, reading->params[index].name, "duplicate", "must be given once");
+}
+
 void coil__app_take_value(struct coil__app_reading *reading, size_t index, const char *text,
                           size_t size, const struct coil_app_file *file)
 {
@@ -199,7 +216,7 @@ void coil__app_take_value(struct coil__app_reading *reading, size_t index, const
     struct complaint complaint;
 
     if (reading->given >> index & 1) {
-        complain(reading, param->name, "duplicate", "must be given once");
+        coil__app_take_twin(reading, index);
         return;
     }
     reading->given |= UINT64_C(1) << index;
@@ -268,40 +285,59 @@ int coil__app_read_pairs(struct coil__app_reading *reading, const char *text, si
     return rc;
 }
 
-static int read_query(struct coil__app_request *request, struct coil__app_text *text)
+/* 1; 0: it is answered already; or an error. */
+static int read_list(struct coil__app_request *request, enum coil__app_place place,
+                     struct coil__app_text *text)
 {
-    const struct coil__app_endpoint *endpoint = request->endpoint;
+    const struct coil__app_list *list = &request->endpoint->lists[place];
     const char *query = coil_http_query(request->exchange);
     struct coil__app_reading reading = {
         .request = request,
-        .where = "query",
-        .params = endpoint->route.query,
-        .values = request->values,
-        .count = endpoint->query_count,
+        .where = coil__app_place_names[place],
+        .params = list->params,
+        .values = request->values + list->first,
+        .count = list->count,
         .text = text,
     };
+    int rc;
 
-    query = query ? query : "";
-    return reading.count > 0 ? coil__app_read_pairs(&reading, query, strlen(query)) : 0;
+    if (list->count == 0) {
+        return 1;
+    }
+    switch (place) {
+    case COIL__APP_QUERY:
+        rc = coil__app_read_pairs(&reading, query ? query : "", query ? strlen(query) : 0);
+        break;
+    case COIL__APP_HEADER:
+        rc = coil__app_read_headers(&reading);
+        break;
+    case COIL__APP_COOKIE:
+        rc = coil__app_read_cookies(&reading);
+        break;
+    default:
+        return coil__app_read_form(&reading);
+    }
+    return rc < 0 ? rc : 1;
 }
 
 int coil__app_read_values(struct coil__app_request *request)
 {
     const struct coil__app_endpoint *endpoint = request->endpoint;
-    size_t count = endpoint->query_count + endpoint->form_count;
+    size_t size = endpoint->value_count * sizeof *request->values;
     struct coil__app_text text = {0};
-    int rc;
+    int rc = 1;
 
-    if (count == 0) {
+    if (size == 0) {
         return 1;
     }
-    request->values = coil_app_alloc(request->exchange, count * sizeof *request->values);
+    request->values = coil_app_alloc(request->exchange, size);
     if (!request->values) {
         return -ENOMEM;
     }
-    memset(request->values, 0, count * sizeof *request->values);
-    rc = read_query(request, &text);
-    rc = rc < 0 ? rc : coil__app_read_form(request, &text);
+    memset(request->values, 0, size);
+    for (int place = 0; rc == 1 && place < COIL__APP_PLACES; place++) {
+        rc = read_list(request, (enum coil__app_place)place, &text);
+    }
     if (rc == 1 && text.size > 0) {
         coil__app_text_add(&text, "]}");
         return coil__app_reply_problem(request->exchange, 422, &text);
