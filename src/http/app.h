@@ -176,7 +176,8 @@ struct coil__app_request {
     struct coil_http_exchange *exchange;
     struct coil_app *app;
     struct coil__app_request *outer;     /* of the app in which this one is mounted; or NULL */
-    size_t mounted;                      /* bytes of the path that the outer ones took */
+    const char *path;                    /* that was asked of the outermost one */
+    size_t mounted;                      /* bytes of it that the outer ones took */
     size_t below;                        /* of the path at hand, while a mounted handler runs */
     struct coil__app_endpoint *endpoint; /* NULL: none was found, `status` says why */
     struct coil_app *group;              /* whose middleware runs */

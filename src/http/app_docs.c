@@ -10,12 +10,41 @@
 
 #include <errno.h>
 
+/* The paths of a mounted app begin behind what the outer ones took of the path, as it was sent:
+ * `servers` says so (OpenAPI 3.1, section 4.8.5). FastAPI: root_path. */
+static int reply_mounted(const struct coil__app_request *request, const char *document)
+{
+    struct coil__app_text text = {0};
+    char *prefix = coil_app_alloc(request->exchange, request->mounted + 1);
+    int rc;
+
+    if (!prefix) {
+        return -ENOMEM;
+    }
+    memcpy(prefix, request->path, request->mounted);
+    prefix[request->mounted] = '\0';
+    coil__app_text_add(&text, "{\"servers\":[{\"url\":");
+    coil__app_text_string(&text, prefix);
+    coil__app_text_add(&text, "}],");
+    coil__app_text_add(&text, document + 1);
+    rc = text.has_failed
+             ? -ENOMEM
+             : coil_http_reply(request->exchange, 200, "application/json", text.data, text.size);
+    coil__app_text_deinit(&text);
+    return rc;
+}
+
 static int reply_openapi(struct coil_http_exchange *exchange, void *user)
 {
+    const struct coil__app_request *request = coil__app_of(exchange);
     const char *document = coil_app_openapi(user);
 
-    return document ? coil_http_reply(exchange, 200, "application/json", document, strlen(document))
-                    : -ENOMEM;
+    if (!document) {
+        return -ENOMEM;
+    }
+    return request->mounted > 0
+               ? reply_mounted(request, document)
+               : coil_http_reply(exchange, 200, "application/json", document, strlen(document));
 }
 
 static int reply_part(struct coil_http_exchange *exchange, const char *type,

@@ -199,9 +199,13 @@ static int call_mounted(struct coil__app_request *request)
     const char *path = exchange->path;
     int rc;
 
-    exchange->path = endpoint->depth < request->segment_count
-                         ? path + request->segments[endpoint->depth].raw
-                         : "/";
+    if (endpoint->depth < request->segment_count) {
+        request->below = request->segments[endpoint->depth].raw;
+        exchange->path = path + request->below;
+    } else {
+        request->below = strlen(path);
+        exchange->path = "/";
+    }
     rc = endpoint->route.handler(exchange, endpoint->user);
     exchange->path = path;
     return rc;
@@ -313,7 +317,12 @@ int coil_app_handle(struct coil_http_exchange *exchange, void *user)
     request.group = app;
     request.max_body = UINT64_MAX;
     request.outer = exchange->app;
-    request.id = request.outer ? request.outer->id : NULL;
+    request.path = exchange->path;
+    if (request.outer) {
+        request.id = request.outer->id;
+        request.path = request.outer->path;
+        request.mounted = request.outer->mounted + request.outer->below;
+    }
     exchange->app = &request;
     if (app->error < 0) {
         rc = app->error;

@@ -175,6 +175,42 @@ TASK_TEST(openapi_knows_guards)
     return 0;
 }
 
+/* OpenAPI 3.1, section 4.8.5: the paths of the document are behind a server's URL. FastAPI has an
+ * app that is mounted say its root_path. */
+TASK_TEST(openapi_of_a_mounted_app)
+{
+    static const struct coil_app_route one[] = {{"GET", "/one", tell_route}, {0}};
+    struct coil_app *middle;
+    struct coil_app *inner;
+    json_t *root;
+
+    open_app(NULL);
+    CHECK_OK(coil_app_new(NULL, &middle));
+    CHECK_OK(coil_app_new(&(struct coil_app_options){.openapi_path = "/"}, &inner));
+    CHECK_OK(coil_app_add(inner, one, NULL));
+    CHECK_OK(coil_app_mount(app, "/v1/{name}", coil_app_handle, middle));
+    CHECK_OK(coil_app_mount(middle, "/in", coil_app_handle, inner));
+    CHECK_OK(coil_app_mount(middle, "/", coil_app_handle, inner));
+    CHECK_INT(ask("GET", "/v1/a%20%22b/in/", NULL), ==, 200);
+    root = load();
+    CHECK_STR(at(root, "servers"), "[{\"url\":\"/v1/a%20%22b/in\"}]");
+    CHECK_STR(at(root, "openapi"), "\"3.1.0\"");
+    CHECK(*at(root, "paths|/one|get"));
+    json_decref(root);
+    CHECK_INT(ask("GET", "/v1/a/in", NULL), ==, 200);
+    CHECK_HAS("{\"servers\":[{\"url\":\"/v1/a/in\"}],\"openapi\":");
+    CHECK_INT(ask("GET", "/v1/a", NULL), ==, 200);
+    CHECK_HAS("{\"servers\":[{\"url\":\"/v1/a\"}],\"openapi\":");
+    CHECK_INT(ask("GET", "/v1/a/docs?openapi", NULL), ==, 200);
+    CHECK_HAS("{\"servers\":[{\"url\":\"/v1/a\"}],\"openapi\":");
+    CHECK_INT(ask("GET", "/docs?openapi", NULL), ==, 200);
+    CHECK(strstr(answer.body, "servers") == NULL);
+    coil_app_free(inner);
+    coil_app_free(middle);
+    close_app();
+    return 0;
+}
+
 TASK_TEST(openapi_page)
 {
     const struct coil_app_options none = {.docs_path = "", .openapi_path = "/a/b.json"};

@@ -95,6 +95,11 @@ function addParameter(table, parameter) {
     input.dataset.in = parameter.in;
     input.required = Boolean(parameter.required);
     input.ariaLabel = parameter.name;
+    if (parameter.in === 'cookie') {
+        // A script cannot say which cookies go along.
+        input.disabled = true;
+        input.placeholder = 'what the browser has';
+    }
     cell.append(input);
     row.append(label, cell);
     table.append(row);
@@ -130,7 +135,7 @@ function targetOf(form, path) {
             // {rest:path} has slashes that stay.
             const value = input.value.split('/').map(encodeURIComponent).join('/');
             path = path.replace(`{${input.name}}`, value);
-        } else if (input.value !== '') {
+        } else if (input.dataset.in === 'query' && input.value !== '') {
             query.append(input.name, input.value);
         }
     }
@@ -158,6 +163,11 @@ async function send(node, path, method, operation) {
     if (body) {
         headers['Content-Type'] = body.type;
         request.body = node.querySelector('textarea').value;
+    }
+    for (const input of node.querySelectorAll('input[data-in=header]')) {
+        if (input.value !== '') {
+            headers[input.name] = input.value;
+        }
     }
     if (byId('authorization').value && operation.security) {
         headers.Authorization = byId('authorization').value;
