@@ -131,11 +131,15 @@ static bool take(struct coil__app_request *request, const struct coil__app_node 
     const char *method = request->exchange->method;
     struct coil__app_endpoint *fallback = NULL;
     bool is_head = strcmp(method, "HEAD") == 0;
+    bool is_options = strcmp(method, "OPTIONS") == 0;
 
     for (struct coil__app_endpoint *at = node->endpoints; at; at = at->beside) {
         if (strcmp(at->route.method, method) == 0) {
             request->endpoint = at;
-            return true;
+            if (!is_options) { /* which may be a preflight, and then wants to know of all */
+                return true;
+            }
+            fallback = at;
         }
         if (is_head && strcmp(at->route.method, "GET") == 0) {
             fallback = at;

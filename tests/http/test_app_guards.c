@@ -65,6 +65,25 @@ TASK_TEST(guards_cors_preflight)
     return 0;
 }
 
+/* Methods that stand behind the route's own OPTIONS are allowed too. */
+TASK_TEST(guards_cors_preflight_of_options)
+{
+    static const struct coil_app_route own[] = {
+        {"GET", "/b", tell_route}, {"OPTIONS", "/b", tell_route}, {"PUT", "/b", tell_route}, {0}};
+    static struct coil_app_cors_options some = {.origins = origins};
+
+    open_app(NULL);
+    CHECK_OK(coil_app_use(app, coil_app_cors, &some));
+    CHECK_OK(coil_app_add(app, own, NULL));
+    CHECK_INT(preflight(ORIGIN, "PUT", "/b"), ==, 204);
+    CHECK_STR(field("Access-Control-Allow-Methods"), "GET, OPTIONS, PUT");
+    CHECK_INT(ask("OPTIONS", "/b", NULL), ==, 200);
+    CHECK_INT(ask("POST", "/b", NULL), ==, 405);
+    CHECK_STR(field("Allow"), "GET, OPTIONS, PUT, HEAD");
+    close_app();
+    return 0;
+}
+
 TASK_TEST(guards_cors_responses)
 {
     static struct coil_app_cors_options options = {.origins = origins, .exposed = headers};
