@@ -13,6 +13,15 @@ enum {
 
 /* --- noting them --- */
 
+/* The size of a text that was cut off: between characters. */
+static size_t whole_size(const char *text, size_t size)
+{
+    while (size > 0 && (text[size] & 0xC0) == 0x80) {
+        size--;
+    }
+    return size;
+}
+
 /* Counts lines up to `at`, from where that was done last. */
 static void locate(struct coil__json_reader *reader, const char *at, struct coil_json_error *error)
 {
@@ -45,10 +54,7 @@ static bool prepend(char *buf, size_t *at, const struct coil__json_place *place)
         size = (size_t)snprintf(piece, sizeof piece, "[%zu]", place->index);
     } else {
         if (size > MOST_NAME) {
-            size = MOST_NAME; /* between characters */
-            while (size > 0 && (place->name.start[size] & 0xC0) == 0x80) {
-                size--;
-            }
+            size = whole_size(place->name.start, MOST_NAME);
         }
         memcpy(piece + 1, place->name.start, size);
         piece[0] = '.';
@@ -108,7 +114,7 @@ bool coil__json_wrong(struct coil__json_reader *reader, const char *at, enum coi
                       const char *format, ...)
 {
     struct coil_json_error *error;
-    char message[MOST_MESSAGE];
+    char message[MOST_MESSAGE + 1]; /* one more, to see where the last character ends */
     va_list args;
     size_t size;
     char *copy;
@@ -120,7 +126,12 @@ bool coil__json_wrong(struct coil__json_reader *reader, const char *at, enum coi
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    size = strlen(message) + 1;
+    size = strlen(message);
+    if (size == MOST_MESSAGE) { /* it may be cut off */
+        size = whole_size(message, MOST_MESSAGE - 1);
+        message[size] = '\0';
+    }
+    size++;
     error = add(reader);
     copy = error ? coil__json_allocate_freely(reader, size, 1) : NULL;
     if (!copy || !(error->field = path_of(reader))) {

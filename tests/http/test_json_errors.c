@@ -220,6 +220,36 @@ COIL_TEST(json_errors_code_names)
     CHECK_STR(coil_json_code_name((enum coil_json_code) - 1), "");
 }
 
+#define EUROS                                                                                      \
+    "\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82" \
+    "\xAC"
+#define LONG EUROS EUROS EUROS EUROS EUROS EUROS EUROS EUROS
+
+struct word {
+    char *text;
+};
+
+/* A message that is too long ends between two characters: the document is UTF-8 (RFC 8259,
+ * section 8.1). */
+COIL_TEST(json_errors_of_long_patterns)
+{
+    static const char *const patterns[] = {"^" LONG, "^a" LONG, "^aa" LONG};
+    struct coil_json_buffer buffer = {0};
+    struct word word;
+
+    for (size_t i = 0; i < 3; i++) {
+        const struct coil_json_field fields[] = {
+            COIL_JSON_STRING(struct word, text, .pattern = patterns[i])};
+        const struct coil_json_type type = COIL_JSON_TYPE("Word", struct word, fields);
+
+        CHECK_TOLD(&type, "{\"text\":\"x\"}", &word, "text:pattern");
+        CHECK(strlen(parsed.errors[0].message) > 100);
+        CHECK_OK(coil_json_errors_write(&parsed, &buffer));
+    }
+    coil_json_buffer_deinit(&buffer);
+    coil_json_parsed_deinit(&parsed);
+}
+
 struct span {
     int first;
     int last;
