@@ -223,8 +223,23 @@ static int call_handler(struct coil__app_request *request)
         return call_mounted(request);
     }
     rc = coil__app_read_values(request);
-    rc = rc == 1 ? coil__app_read_json(request) : rc;
     return rc == 1 ? endpoint->route.handler(request->exchange, endpoint->user) : rc;
+}
+
+/* What was said of a response that is not sent is no part of the one that tells of the error: it
+ * might be said to be compressed, or worth keeping. */
+static int end_chain(struct coil__app_request *request)
+{
+    struct coil_http_exchange *exchange = request->exchange;
+    size_t fields = exchange->memory->extra.end;
+    bool has_server = exchange->has_server;
+    int rc = call_handler(request);
+
+    if (rc < 0 && !coil_http_is_begun(exchange)) {
+        exchange->memory->extra.end = fields;
+        exchange->has_server = has_server;
+    }
+    return rc;
 }
 
 /* --- the chain --- */
@@ -251,7 +266,7 @@ static int run(struct coil__app_request *request, size_t level, size_t index)
             return use->fn(request->exchange, &next, use->user);
         }
     }
-    return call_handler(request);
+    return end_chain(request);
 }
 
 int coil_app_next(struct coil_http_exchange *exchange, struct coil_app_chain *next)

@@ -137,6 +137,32 @@ static int fail(struct coil_http_exchange *exchange, void *arg)
     return *(const int *)arg;
 }
 
+/* What a handler has said of the response that it never sent is no part of another one. */
+static int say_and_fail(struct coil_http_exchange *exchange, void *arg)
+{
+    (void)arg;
+    CHECK_OK(coil_http_add_field(exchange, "Content-Encoding", "br"));
+    CHECK_OK(coil_http_add_field(exchange, "Cache-Control", "max-age=600"));
+    CHECK_OK(coil_http_add_field(exchange, "Server", "mine"));
+    return -EIO;
+}
+
+TASK_TEST(request_failed_without_its_fields)
+{
+    static const struct coil_app_route list[] = {{"GET", "/", say_and_fail}, {0}};
+
+    open_app(NULL);
+    CHECK_OK(coil_app_use(app, coil_app_security_headers, NULL));
+    CHECK_OK(coil_app_add(app, list, NULL));
+    CHECK_INT(ask("GET", "/", NULL), ==, 500);
+    CHECK_STR(field("Content-Encoding"), "");
+    CHECK_STR(field("Cache-Control"), "");
+    CHECK_STR(field("Server"), "coil");
+    CHECK_STR(field("X-Frame-Options"), "DENY"); /* that of middleware stays */
+    close_app();
+    return 0;
+}
+
 static int eio = -EIO;
 static int nothing = 0;
 static const struct coil_app_route fail_routes[] = {{"GET", "/", fail}, {NULL}};
