@@ -252,7 +252,7 @@ void coil__app_release_all(struct coil__app_request *request);
 /* "query", "header", "cookie", "form". */
 extern const char *const coil__app_place_names[COIL__APP_PLACES];
 
-/* Reads what the endpoint's tables declare. 1; 0: it is answered already; or an error. */
+/* Reads all that the endpoint declares. 1; 0: it is answered already; or an error. */
 int coil__app_read_values(struct coil__app_request *request);
 
 /* Checks a declaration, and counts it. 0, or an error that was kept. where: the route's path. */
@@ -266,6 +266,10 @@ int coil__app_read_pairs(struct coil__app_reading *reading, const char *text, si
  * there twice. file: what is known of it, if it is one; or NULL. */
 void coil__app_take_value(struct coil__app_reading *reading, size_t index, const char *text,
                           size_t size, const struct coil_app_file *file);
+
+/* Adds an error to the problem document, which it begins if it is the first. */
+void coil__app_complain(struct coil__app_text *text, const char *where, const char *name,
+                        const char *code, const char *message);
 
 /* Complains of a parameter that is there twice. */
 void coil__app_take_twin(struct coil__app_reading *reading, size_t index);
@@ -293,8 +297,9 @@ int coil__app_read_body(struct coil__app_request *request, const char *const *me
 
 /* --- app_json.c --- */
 
-/* Reads what the endpoint declares of JSON. 1; 0: it is answered already; or an error. */
-int coil__app_read_json(struct coil__app_request *request);
+/* Reads what the endpoint declares of JSON. 1: what is wrong with the fields stands in the text; 0:
+ * it is answered already; or an error. */
+int coil__app_read_json(struct coil__app_request *request, struct coil__app_text *text);
 
 /* Checks a table, and notes it for the documents; NULL is fine. 0, or an error that was kept. */
 int coil__app_check_type(struct coil_app *app, const char *where,

@@ -70,12 +70,24 @@ static void release_parsed(void *arg)
     coil_json_parsed_deinit(arg);
 }
 
-/* What is wrong, to the client. */
-static int complain(struct coil_http_exchange *exchange, const struct coil_json_parsed *parsed)
+/* What is wrong, to the client. Fields are told of with those of the query and so on; of what is no
+ * JSON nothing else is said. 1; 0: it is answered; or an error. */
+static int complain(struct coil_http_exchange *exchange, const struct coil_json_parsed *parsed,
+                    struct coil__app_text *text)
 {
     struct coil_json_buffer buffer = {0};
-    int rc = coil_json_errors_write(parsed, &buffer);
+    int rc;
 
+    if (coil_json_errors_status(parsed) == 422) {
+        for (size_t i = 0; i < parsed->error_count; i++) {
+            const struct coil_json_error *error = &parsed->errors[i];
+
+            coil__app_complain(text, "body", error->field, coil_json_code_name(error->code),
+                               error->message);
+        }
+        return 1;
+    }
+    rc = coil_json_errors_write(parsed, &buffer);
     if (rc >= 0) {
         rc = coil_http_reply(exchange, (unsigned)coil_json_errors_status(parsed),
                              "application/problem+json", buffer.data, buffer.size);
@@ -102,7 +114,7 @@ static int parse(struct coil__app_request *request, const char *text, size_t siz
     return coil_json_parse(route->body, text, size, &options, request->body, parsed);
 }
 
-int coil__app_read_json(struct coil__app_request *request)
+int coil__app_read_json(struct coil__app_request *request, struct coil__app_text *told)
 {
     static const char *const types[] = {"application/json", NULL};
     struct coil_http_exchange *exchange = request->exchange;
@@ -126,7 +138,7 @@ int coil__app_read_json(struct coil__app_request *request)
     rc = coil_app_defer(exchange, release_parsed, parsed);
     rc = rc < 0 ? rc : parse(request, text, size, parsed);
     if (rc == -EBADMSG) {
-        return complain(exchange, parsed);
+        return complain(exchange, parsed, told);
     }
     request->is_parsed = rc >= 0;
     return rc < 0 ? rc : 1;

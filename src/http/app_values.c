@@ -183,24 +183,29 @@ int coil__app_check_params(struct coil_app *app, const char *where, enum coil__a
 
 /* --- reading --- */
 
+void coil__app_complain(struct coil__app_text *text, const char *where, const char *name,
+                        const char *code, const char *message)
+{
+    if (text->size == 0) {
+        coil__app_begin_problem(text, 422, NULL, "What was sent is not what is wanted.");
+        coil__app_text_key(text, "errors");
+        coil__app_text_add(text, "[");
+    }
+    coil__app_text_next(text);
+    coil__app_text_add(text, "{");
+    coil__app_text_member(text, "in", where);
+    coil__app_text_member(text, "field", name);
+    coil__app_text_member(text, "code", code);
+    coil__app_text_member(text, "message", message);
+    coil__app_text_add(text, "}");
+}
+
 static void complain(struct coil__app_reading *reading, const char *name, const char *code,
                      const char *message)
 {
-    if (reading->errors == 0 && reading->text->size == 0) {
-        coil__app_begin_problem(reading->text, 422, NULL, "What was sent is not what is wanted.");
-        coil__app_text_key(reading->text, "errors");
-        coil__app_text_add(reading->text, "[");
+    if (++reading->errors <= COIL__APP_ERRORS) {
+        coil__app_complain(reading->text, reading->where, name, code, message);
     }
-    if (++reading->errors > COIL__APP_ERRORS) {
-        return;
-    }
-    coil__app_text_next(reading->text);
-    coil__app_text_add(reading->text, "{");
-    coil__app_text_member(reading->text, "in", reading->where);
-    coil__app_text_member(reading->text, "field", name);
-    coil__app_text_member(reading->text, "code", code);
-    coil__app_text_member(reading->text, "message", message);
-    coil__app_text_add(reading->text, "}");
 }
 
 void coil__app_take_twin(struct coil__app_reading *reading, size_t index)
@@ -327,7 +332,7 @@ int coil__app_read_values(struct coil__app_request *request)
     struct coil__app_text text = {0};
     int rc = 1;
 
-    if (size == 0) {
+    if (size == 0 && !endpoint->route.body) {
         return 1;
     }
     request->values = coil_app_alloc(request->exchange, size);
@@ -338,6 +343,7 @@ int coil__app_read_values(struct coil__app_request *request)
     for (int place = 0; rc == 1 && place < COIL__APP_PLACES; place++) {
         rc = read_list(request, (enum coil__app_place)place, &text);
     }
+    rc = rc == 1 ? coil__app_read_json(request, &text) : rc;
     if (rc == 1 && text.size > 0) {
         coil__app_text_add(&text, "]}");
         return coil__app_reply_problem(request->exchange, 422, &text);

@@ -50,10 +50,12 @@ static int have_no_body(struct coil_http_exchange *exchange, void *user)
     return coil_app_reply_text(exchange, 200, "none");
 }
 
+static const struct coil_app_param limit[] = {{.name = "limit", .kind = COIL_APP_INT}, {0}};
 static const struct coil_app_route routes[] = {
     {"POST", "/notes", echo_note, .body = &note_type, .response = &note_type, .status = 201},
     {"PUT", "/notes", echo_notes, .body = &note_type, .body_is_array = true, .max_body = 100},
     {"GET", "/notes", have_no_body},
+    {"POST", "/both", echo_note, .body = &note_type, .query = limit},
     {NULL},
 };
 
@@ -90,6 +92,24 @@ TASK_TEST(body_that_is_wrong)
     CHECK_HAS("\"code\":\"syntax\"");
     CHECK_INT(ask("POST", "/notes", NULL), ==, 400);
     CHECK_INT(ask("POST", "/notes", "[]"), ==, 422);
+    close_app();
+    return 0;
+}
+
+/* One answer tells of all places, and names them. */
+TASK_TEST(body_and_query_that_are_wrong)
+{
+    open_routes();
+    CHECK_INT(ask("POST", "/both?limit=x", "{\"title\":1}"), ==, 422);
+    CHECK_HAS("\"errors\":[{\"in\":\"query\",\"field\":\"limit\",\"code\":\"type\","
+              "\"message\":\"must be an integer\"},"
+              "{\"in\":\"body\",\"field\":\"title\",\"code\":\"type\","
+              "\"message\":\"must be a string, not a number\"}]}");
+    CHECK_INT(ask("POST", "/both?limit=x", "{\"title\":\"a\"}"), ==, 422);
+    CHECK(strstr(answer.body, "\"in\":\"body\"") == NULL);
+    CHECK_INT(ask("POST", "/both?limit=x", "{"), ==, 400);
+    CHECK_INT(ask_with("POST", "/both?limit=x", NULL, "{}"), ==, 415);
+    CHECK_INT(ask("POST", "/both?limit=1", "{\"title\":\"a\"}"), ==, 201);
     close_app();
     return 0;
 }
