@@ -201,7 +201,8 @@ static int show_page(struct coil_http_exchange *exchange, void *user)
 }
 
 static const struct coil_app_route routes[] = {
-    COIL_APP_GET("/notes", list_notes, .summary = "The notes, newest first", .query = list_query),
+    COIL_APP_GET("/notes", list_notes, .summary = "The notes, newest first", .query = list_query,
+                 .response = &note_type, .response_is_array = true),
     COIL_APP_POST("/notes", add_note, .summary = "Write a note", .body = &draft_type,
                   .response = &note_type, .status = 201),
     COIL_APP_GET("/notes/{id:int}", get_note, .summary = "One note", .response = &note_type),

@@ -78,7 +78,12 @@ struct coil_app_param {
  * "{rest:path}" (all that follows, slashes and empty text too). Where several fit, plain text comes
  * first, then int, uuid, any segment, path. A slash at the end counts: "/notes/" and "/notes" are
  * two paths, each of which needs a route to be found, and nobody is redirected from one to the
- * other. */
+ * other.
+ *
+ * headers: text that comes in several fields is one list with commas (RFC 9110, section 5.3); of
+ * other kinds there may be one field. cookies: as they were sent, not decoded, and quotes are
+ * theirs. Of several with one name the first one counts: browsers put the one with the longest path
+ * there. */
 struct coil_app_route {
     const char *method; /* "GET"; a NULL ends a list */
     const char *path;   /* "/notes/{id:int}" */
@@ -87,17 +92,10 @@ struct coil_app_route {
     const char *description;
     const char *tag;
     const struct coil_app_param *query;    /* up to one without a name; NULL: none */
-    const struct coil_app_param *headers;  /* likewise, as the next two. Text that comes in several
-                                              fields is one list with commas (RFC 9110, section
-                                              5.3); of other kinds there may be one field. FastAPI:
-                                              Header() */
-    const struct coil_app_param *cookies;  /* as they were sent: not decoded, quotes are theirs. Of
-                                              several with a name the first one counts: browsers put
-                                              the one with the longest path there. FastAPI: Cookie()
-                                            */
+    const struct coil_app_param *headers;  /* likewise, as the next two. FastAPI: Header() */
+    const struct coil_app_param *cookies;  /* FastAPI: Cookie() */
     const struct coil_app_param *form;     /* of a body that is a form, of either encoding, kept in
-                                              memory as a whole (for more: coil/http_multipart.h)
-                                            */
+                                              memory as a whole: for more, coil/http_multipart.h */
     const struct coil_json_type *body;     /* of a body that is JSON; NULL: none is expected */
     bool body_is_array;                    /* an array of those */
     const struct coil_json_type *response; /* of a good response, for the documents */
@@ -158,8 +156,7 @@ COIL_EXPORT void coil_app_free(struct coil_app *app);
  * does not fit its own bounds...); -EEXIST: there is such a route; -COIL_ELIMIT: more than 32
  * segments or 16 parameters in a path, or than 64 in a query, of headers, of cookies or in a form;
  * -ENOMEM. What was wrong is kept: coil_app_error says it, and the app does not serve. Routes before
- * the wrong one are added.
- * FastAPI: @app.get(...). */
+ * the wrong one are added. FastAPI: @app.get(...). */
 COIL_EXPORT int coil_app_add(struct coil_app *app, const struct coil_app_route *routes, void *user);
 
 /* A part of the app: its routes' paths begin with the prefix, and its middleware runs for them and
@@ -196,9 +193,9 @@ COIL_EXPORT const char *coil_app_openapi(struct coil_app *app);
 /* --- what was asked for: in a handler --- */
 
 /* A parameter of the path or the query, a header, a cookie or a field of the form, by the name that
- * the route gives it. 1: `*ret_value` is set, by the client or by its default; 0: it was not given. -EINVAL: the route declares no such
- * parameter (of that kind; any kind but a file is had as text); outside of an app. Text is valid
- * until the request is over. */
+ * the route gives it. 1: `*ret_value` is set, by the client or by its default; 0: it was not
+ * given. -EINVAL: the route declares no such parameter (of that kind; any kind but a file is had as
+ * text); outside of an app. Text is valid until the request is over. */
 COIL_EXPORT int coil_app_get_int(const struct coil_http_exchange *exchange, const char *name,
                                  int64_t *ret_value);
 COIL_EXPORT int coil_app_get_number(const struct coil_http_exchange *exchange, const char *name,
