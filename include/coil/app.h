@@ -402,9 +402,9 @@ COIL_EXPORT COIL_SUSPENDS int coil_app_body_limit(struct coil_http_exchange *exc
 
 /* A request to be made. All-zero but for the target: GET. */
 struct coil_app_request {
-    const char *method; /* NULL: "GET" */
-    const char *target; /* "/notes?limit=2" */
-    const struct coil_http_field *fields;
+    const char *method;                   /* NULL: "GET" */
+    const char *target;                   /* "/notes?limit=2" */
+    const struct coil_http_field *fields; /* without a Host among them it is "test" */
     size_t field_count;
     const void *body;
     size_t size; /* of the body, in bytes */

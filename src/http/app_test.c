@@ -25,6 +25,16 @@ struct call {
 
 /* --- the request --- */
 
+static bool has_host(const struct coil_app_request *request)
+{
+    for (size_t i = 0; i < request->field_count; i++) {
+        if (coil__slice_is_like(coil__slice_of(request->fields[i].name), "Host")) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int compose_into(const struct coil_app_request *request, char *buf, size_t size,
                         size_t *ret_length)
 {
@@ -34,7 +44,9 @@ static int compose_into(const struct coil_app_request *request, char *buf, size_
 
     coil__http1_writer_init(&writer, buf, size);
     coil__http1_write_request(&writer, coil__slice_of(method), coil__slice_of(request->target));
-    coil__http1_write_field(&writer, coil__slice_of("Host"), coil__slice_of("test"));
+    if (!has_host(request)) {
+        coil__http1_write_field(&writer, coil__slice_of("Host"), coil__slice_of("test"));
+    }
     coil__http1_write_field(&writer, coil__slice_of("Connection"), coil__slice_of("close"));
     for (size_t i = 0; i < request->field_count; i++) {
         coil__http1_write_field(&writer, coil__slice_of(request->fields[i].name),

@@ -137,6 +137,27 @@ static int fail(struct coil_http_exchange *exchange, void *arg)
     return *(const int *)arg;
 }
 
+static int say_host(struct coil_http_exchange *exchange, void *arg)
+{
+    (void)arg;
+    return coil_app_reply_text(exchange, 200, coil_http_host(exchange));
+}
+
+/* A test may choose the host; a request has one (RFC 9112, section 3.2). */
+TASK_TEST(request_to_a_host)
+{
+    static const struct coil_app_route list[] = {{"GET", "/", say_host}, {0}};
+
+    open_app(NULL);
+    CHECK_OK(coil_app_add(app, list, NULL));
+    CHECK_GET("/", 200, "test");
+    CHECK_INT(ask_with("GET", "/", FIELDS({"host", "api.example:8080"}), NULL), ==, 200);
+    CHECK_STR(answer.body, "api.example:8080");
+    CHECK_INT(ask_with("GET", "/", FIELDS({"Host", "a"}, {"Host", "b"}), NULL), ==, 400);
+    close_app();
+    return 0;
+}
+
 /* What a handler has said of the response that it never sent is no part of another one. */
 static int say_and_fail(struct coil_http_exchange *exchange, void *arg)
 {
