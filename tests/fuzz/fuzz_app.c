@@ -89,29 +89,23 @@ static bool has_dots(const char *path)
 /* --- the app --- */
 
 static const char *const orders[] = {"up", "down", NULL};
+/* The same in each place: what a handler gets keeps these bounds. */
+#define PARAMS                                                                                     \
+    {.name = "n",                                                                                  \
+     .kind = COIL_APP_INT,                                                                         \
+     .default_text = "3",                                                                          \
+     .is_bounded = true,                                                                           \
+     .min = -2,                                                                                    \
+     .max = 9},                                                                                    \
+        {.name = "q", .is_required = true, .is_bounded = true, .min = 1, .max = 8},                \
+    {                                                                                              \
+        .name = "o", .choices = orders                                                             \
+    }
 static const struct coil_app_param params[] = {
-    {.name = "n",
-     .kind = COIL_APP_INT,
-     .default_text = "3",
-     .is_bounded = true,
-     .min = -2,
-     .max = 9},
-    {.name = "q", .is_required = true, .is_bounded = true, .min = 1, .max = 8},
-    {.name = "o", .choices = orders},
-    {.name = "x", .kind = COIL_APP_NUMBER},
-    {.name = "b", .kind = COIL_APP_BOOL},
-    {.name = NULL}};
+    PARAMS, {.name = "x", .kind = COIL_APP_NUMBER}, {.name = "b", .kind = COIL_APP_BOOL}, {0}};
+static const struct coil_app_param fields[] = {PARAMS, {0}};
 static const struct coil_app_param form[] = {
-    {.name = "n",
-     .kind = COIL_APP_INT,
-     .default_text = "3",
-     .is_bounded = true,
-     .min = -2,
-     .max = 9},
-    {.name = "q", .is_required = true, .is_bounded = true, .min = 1, .max = 8},
-    {.name = "o", .choices = orders},
-    {.name = "f", .kind = COIL_APP_FILE, .is_bounded = true, .max = 30},
-    {.name = NULL}};
+    PARAMS, {.name = "f", .kind = COIL_APP_FILE, .is_bounded = true, .max = 30}, {0}};
 
 static int tell(struct coil_http_exchange *exchange, void *user)
 {
@@ -150,6 +144,8 @@ static const struct coil_app_route routes[] = {{"GET", "/a", tell},
                                                {"GET", "/f/{rest:path}", tell},
                                                {"GET", "/q", check_values, .query = params},
                                                {"POST", "/form", check_values, .form = form},
+                                               {"PUT", "/head", check_values, .headers = fields},
+                                               {"PUT", "/cookies", check_values, .cookies = fields},
                                                {"GET", "/{id:int}", tell},
                                                {"GET", "/{id:int}/a", tell},
                                                {"GET", "/{name}", tell},
@@ -192,10 +188,13 @@ static int ask(void *arg)
     static const char *const types[] = {"application/x-www-form-urlencoded",
                                         "multipart/form-data; boundary=X", "multipart/form-data",
                                         "text/plain"};
-    static const unsigned usual[] = {200, 400, 404, 405, 413, 414, 415, 422};
+    static const unsigned usual[] = {200, 400, 404, 405, 413, 414, 415, 422, 431};
     struct fuzz_input *in = arg;
     unsigned kind = take_below(in, 8);
-    struct coil_http_field fields[] = {{"Content-Type", types[kind % 4]}};
+    char text[MOST];
+    struct coil_http_field type[] = {{"Content-Type", types[kind % 4]}};
+    struct coil_http_field cookies[] = {{"Cookie", text}};
+    struct coil_http_field heads[] = {{"Q", text}, {"N", text}, {"O", text}, {"q", text}};
     struct coil_app_options options = {.openapi_path = ""};
     struct coil_app_response response = {0};
     char target[MOST] = "/";
@@ -208,10 +207,18 @@ static int ask(void *arg)
     if (kind < 4) {
         request.method = "POST";
         request.target = "/form";
-        request.fields = fields;
+        request.fields = type;
         request.field_count = 1;
         request.body = in->data;
         request.size = in->size;
+    } else if (kind == 6) {
+        take_text(in, text, sizeof text);
+        request = (struct coil_app_request){
+            .method = "PUT", .target = "/cookies", .fields = cookies, .field_count = 1};
+    } else if (kind == 7) {
+        request = (struct coil_app_request){.method = "PUT", .target = "/head", .fields = heads};
+        request.field_count = take_below(in, 5);
+        take_text(in, text, sizeof text);
     } else {
         take_text(in, target + 1, sizeof target - 1);
     }
