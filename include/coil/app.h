@@ -155,8 +155,8 @@ COIL_EXPORT void coil_app_free(struct coil_app *app);
  * be (a malformed path, a parameter that is there twice, a form and JSON at once, a default that
  * does not fit its own bounds...); -EEXIST: there is such a route; -COIL_ELIMIT: more than 32
  * segments or 16 parameters in a path, or than 64 in a query, of headers, of cookies or in a form;
- * -ENOMEM. What was wrong is kept: coil_app_error says it, and the app does not serve. Routes before
- * the wrong one are added. FastAPI: @app.get(...). */
+ * -ENOMEM. What was wrong is kept: coil_app_error says it, and the app does not serve. Routes
+ * before the wrong one are added. FastAPI: @app.get(...). */
 COIL_EXPORT int coil_app_add(struct coil_app *app, const struct coil_app_route *routes, void *user);
 
 /* A part of the app: its routes' paths begin with the prefix, and its middleware runs for them and
@@ -185,8 +185,8 @@ COIL_EXPORT COIL_SUSPENDS int coil_app_handle(struct coil_http_exchange *exchang
 COIL_EXPORT COIL_SUSPENDS int coil_app_serve(struct coil_app *app, const char *host, uint16_t port,
                                              const struct coil_http_server_options *options);
 
-/* The OpenAPI document, as it is served (that of a mounted app gets `servers` on the way: the prefix
- * that it was asked for by): a string of the app's, valid until something is added. NULL: -ENOMEM.
+/* The OpenAPI document, as it is served (where the app is mounted, `servers` is added, with the
+ * prefix that was asked for): a string of the app's, valid until something is added. NULL: -ENOMEM.
  */
 COIL_EXPORT const char *coil_app_openapi(struct coil_app *app);
 
