@@ -1,4 +1,5 @@
-/* coil/http_client.h - an HTTP/1.1 client (RFC 9110, RFC 9112): sessions that keep connections.
+/* coil/http_client.h - an HTTP client (RFC 9110): HTTP/1.1 (RFC 9112) and HTTP/2 (RFC 9113), with
+ * sessions that keep connections.
  *
  *     rc = coil_http_session_new(NULL, &session);
  *     rc = coil_http_get(session, "https://example.org/", &response);
@@ -12,15 +13,22 @@
  * A session has connections that are used again, one pool for each scheme, host, port and proxy;
  * cookies; and the rules of its requests. Any number of tasks may use one at once. Servers are
  * checked by TLS unless one asks for the contrary. A task that is cancelled, or whose deadline
- * passes, leaves nothing behind but a connection that is closed.
+ * passes, leaves nothing behind but a connection that is closed; of one of HTTP/2 only its stream
+ * is, and the others go on.
+ *
+ * https speaks HTTP/2 where the server chooses that (ALPN "h2"). All requests of an origin share
+ * such a connection then, as many at once as the server allows, at most 100; more open another one,
+ * as far as the session's limits go, or wait. A task of the session's own reads it. Tasks that
+ * begin together wait for the first one's connection, and share it. Nothing else changes: a body
+ * that nobody reads is held up by its window of 512 KiB, and no other with it.
  *
  * A response is there when its head is: its body is read as it comes. It belongs to the task that
  * has asked for it, which closes it, and so gives the connection back. All that it hands out is
  * valid until then.
  *
  * What a server may do is bounded: heads, fields, 1xx responses, redirects, bodies that are read as
- * a whole, the time it takes. What is left behind a response that nobody has asked for closes the
- * connection.
+ * a whole, the time it takes; of HTTP/2 also frames that say nothing. What is left behind a
+ * response that nobody has asked for closes the connection.
  *
  * Errors of timeouts are -ETIMEDOUT, as are deadlines of the caller's own (coil/scope.h); then
  * coil_check_cancel() tells them apart: it is 0 after the server was too slow, and the reason, as
@@ -87,6 +95,10 @@ struct coil_http_session_options {
     const char *user_agent; /* NULL: "coil/" and the version; "": no such field */
     bool no_cookies;        /* none are kept, none are sent */
     size_t max_cookies;     /* 0: 3000; the oldest go first, as of 50 for one domain */
+    bool no_http2;          /* https offers http/1.1 alone. A context of the caller's that has its
+                               own `alpn` offers that instead */
+    bool prior_http2;       /* http, without a proxy, is HTTP/2 from the first byte on (RFC 9113,
+                               section 3.3): the server is known to speak it */
 };
 
 /* A part of multipart/form-data (RFC 7578). */
@@ -155,8 +167,8 @@ struct coil_http_request {
 
 /* What a session has now. */
 struct coil_http_session_usage {
-    size_t connections; /* open ones, also those being opened */
-    size_t idle;        /* of these */
+    size_t connections; /* open ones, also those being opened; one of HTTP/2 counts once */
+    size_t idle;        /* of these: without a request */
     size_t waiters;     /* requests that wait for one */
     uint64_t opened;    /* so far */
     size_t cookies;
@@ -200,14 +212,17 @@ COIL_EXPORT void coil_http_session_clear_cookies(struct coil_http_session *sessi
 /* Sends a request, follows redirects, and returns when the head of the response is there. request:
  * not kept. ret_response: owned by the caller, who closes it.
  * A connection that turns out to be closed is replaced by a new one, once, where that cannot do
- * harm: an idempotent method, or nothing was sent. A response that comes before the body is sent
+ * harm: an idempotent method, or nothing was sent, or the server of HTTP/2 says that it has not
+ * looked at the request (GOAWAY, REFUSED_STREAM; RFC 9113, section 8.7). A response that comes before the body is sent
  * ends the sending if its status is 400 or more (RFC 9112, section 9.5); else the rest is sent
  * before the response is returned.
  * Errors: -ETIMEDOUT (one of the timeouts), -COIL_EURL, -COIL_EREDIRECT (too many, to another
  * scheme, or the body cannot be sent again), -COIL_EPROXY (it refuses), -COIL_EPROTOCOL,
  * -COIL_EINCOMPLETE (the server has gone before the head's end), -COIL_ELIMIT (a head that is too
  * large), -COIL_ECLOSED, -EINVAL, -ENOMEM; those of coil_open_connection, coil_tls_start and files.
- * Cancel: nothing is left behind. aiohttp: session.request. */
+ * -ECONNRESET is also a stream that the server has reset.
+ * Cancel: nothing is left behind; the connection is closed, or of HTTP/2 the stream reset.
+ * aiohttp: session.request. */
 COIL_EXPORT COIL_SUSPENDS int coil_http_session_request(struct coil_http_session *session,
                                                         const struct coil_http_request *request,
                                                         struct coil_http_response **ret_response);
@@ -227,17 +242,18 @@ COIL_EXPORT COIL_SUSPENDS int coil_http_get(struct coil_http_session *session, c
 /* 200 to 999; 0 for NULL. */
 COIL_EXPORT unsigned coil_http_response_status(const struct coil_http_response *response);
 
-/* The words behind the status, "" where there are none. */
+/* The words behind the status, "" where there are none, as in HTTP/2. */
 COIL_EXPORT const char *coil_http_response_reason(const struct coil_http_response *response);
 
-/* 10 for HTTP/1.0, 11 for HTTP/1.1. */
+/* 10 for HTTP/1.0, 11 for HTTP/1.1, 20 for HTTP/2; 0 for NULL. */
 COIL_EXPORT int coil_http_response_version(const struct coil_http_response *response);
 
 /* The URL that was asked last, without a fragment, and how many redirects led there. */
 COIL_EXPORT const char *coil_http_response_url(const struct coil_http_response *response);
 COIL_EXPORT unsigned coil_http_response_redirects(const struct coil_http_response *response);
 
-/* The value of the first field of that name, whatever its case; NULL: there is none. */
+/* The value of the first field of that name, whatever its case (HTTP/2: sent in lower case); NULL:
+ * there is none. */
 COIL_EXPORT const char *coil_http_response_get_field(const struct coil_http_response *response,
                                                      const char *name);
 
@@ -293,7 +309,8 @@ COIL_EXPORT COIL_SUSPENDS ssize_t coil_http_response_read_up_to(struct coil_http
 COIL_EXPORT const char *coil_http_response_error_text(const struct coil_http_response *response);
 
 /* Frees it. The connection is kept if the body was read, or its rest is here already; else it is
- * closed. Does not suspend. NULL: does nothing. */
+ * closed. One of HTTP/2 is kept in any case; the server is told to send no more (CANCEL). Does not
+ * suspend. NULL: does nothing. */
 COIL_EXPORT void coil_http_response_close(struct coil_http_response *response);
 
 COIL_END_DECLS

@@ -105,6 +105,9 @@ struct coil_tls_options {
     const char *server_name; /* clients: whom to expect, a name or an address; coil_tls_connect: the
                                 host unless given. Must be given where the server is verified */
     bool no_name_check;      /* ... unless any name will do, from an authority that is trusted */
+    const char *const
+        *alpn; /* clients: protocols, best first, then NULL, that are offered where the
+                                context has none; NULL: none */
     int64_t handshake_timeout_ns;      /* 0: 60 s */
     int64_t shutdown_timeout_ns;       /* of close; 0: 30 s; below 0: does not wait for the peer */
     struct coil_stream_options stream; /* of the TLS stream */

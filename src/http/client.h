@@ -111,27 +111,58 @@ int coil__client_jar_get(struct coil__client_jar *jar, const struct coil__client
 
 /* --- sessions --- */
 
+struct coil__client_call;
+struct coil__client_connection;
+struct coil__client_http2;
+struct coil__client_http2_shared;
+struct coil__client_stream;
+
+/* What calls and responses ask of the protocol that carries them. */
+struct coil__client_protocol {
+    /* Sends the request, and receives the final head: it stands in call->heading, its bytes at
+     * call->head. 0, or an error, which is noted. */
+    int (*converse)(struct coil__client_call *call);
+    /* The call has failed: what it has of the connection is given back. */
+    void (*give_up)(struct coil__client_call *call);
+    /* The response goes on with the connection; the head was copied. */
+    void (*hand_over)(struct coil__client_call *call, struct coil_http_response *response);
+    /* Reads 1 to `size` bytes of a body that is not over, as they are sent, or finds its end. */
+    ssize_t (*read)(struct coil_http_response *response, void *buf, size_t size);
+    /* Whether the rest of the body is here: then it is taken. */
+    bool (*skip)(struct coil_http_response *response);
+    /* The body is over, or given up: gives the connection back. */
+    void (*end)(struct coil__client_connection *conn, struct coil_http_response *response);
+};
+
 struct coil__client_origin {
     struct coil__list link;                 /* in its bucket */
     struct coil__list idle;                 /* of connection.link, the newest first */
+    struct coil__list shared;               /* the same, of HTTP/2: that take requests */
     const struct coil__client_proxy *proxy; /* or NULL */
     size_t count;                           /* connections, also those being opened */
     size_t waiters;
+    size_t dials; /* connections that are being opened, or new ones of HTTP/2 */
     uint16_t port;
     bool is_https;
+    bool may_http2; /* HTTP/2 is offered, or known to be spoken */
+    bool is_gated;  /* one dial at a time: what it brings may be shared */
     char host[];
 };
 
 struct coil__client_connection {
-    struct coil__list link; /* idle: in its origin */
-    struct coil__list age;  /* idle: in the session, the oldest first */
+    const struct coil__client_protocol *protocol;
+    struct coil__client_http2 *http2; /* NULL: HTTP/1.1 */
+    size_t holds;                     /* HTTP/2: its task's and the slots'; 0 frees it */
+    struct coil__list link;           /* idle, or shared: in its origin */
+    struct coil__list age;            /* idle: in the session, the oldest first */
     struct coil_http_session *session;
-    struct coil__client_origin *origin;
+    struct coil__client_origin *origin; /* NULL: it counts no more */
     struct coil_stream *stream;
     struct coil__http_buffer in;
     struct coil__http_buffer out; /* the head of the request */
     int64_t idle_since;
     int64_t idle_ends;
+    bool is_new;   /* HTTP/2: the server's settings are not there yet */
     bool is_clean; /* the last response was read to its end */
     uint64_t uses; /* requests before this one */
 };
@@ -147,7 +178,8 @@ struct coil_http_session {
     char *user_agent;                  /* or NULL */
     struct coil__client_proxies proxies;
     struct coil__client_jar jar;
-    uint64_t draws; /* of random numbers for delays */
+    uint64_t draws;                          /* of random numbers for delays */
+    struct coil__client_http2_shared *http2; /* NULL before the first connection of that kind */
     /* The pool. */
     struct coil__list origins[COIL__CLIENT_BUCKETS];
     struct coil__list idle; /* of connection.age */
@@ -184,14 +216,23 @@ enum coil__client_acquire_flags {
         2, /* if the connection proves to be closed, the request can go again */
 };
 
-/* An idle connection, or the right to open one (*ret_conn is NULL then; it is counted already).
- * Waits for either. flags: of enum coil__client_acquire_flags. 0; -COIL_ECLOSED, a cancel's
+/* An idle connection, a slot of one of HTTP/2, or the right to open one (*ret_conn is NULL then; it
+ * is counted already). Waits for any. flags: of enum coil__client_acquire_flags. 0; -COIL_ECLOSED, a cancel's
  * reason. */
 int coil__client_acquire(struct coil_http_session *session, struct coil__client_origin *origin,
                          unsigned flags, struct coil__client_connection **ret_conn);
 
-/* Gives up the right to a connection that was not opened, or is gone. */
+/* Gives up the right to a connection that is gone. */
 void coil__client_forget(struct coil_http_session *session, struct coil__client_origin *origin);
+
+/* A dial has ended, with a connection (whose protocol is known), or without. */
+void coil__client_dialled(struct coil_http_session *session, struct coil__client_origin *origin,
+                          struct coil__client_connection *conn);
+
+/* Serves one, if there is one that can be: after a single thing was given back. */
+bool coil__client_serve_next(struct coil_http_session *session);
+/* Gives those that wait what there is now. */
+void coil__client_serve_all(struct coil_http_session *session);
 
 /* Gives a connection back, to be used again. */
 void coil__client_release(struct coil__client_connection *conn);
@@ -204,6 +245,38 @@ void coil__client_drop_idle(struct coil_http_session *session);
 
 /* The session is closed: nobody waits any more. */
 void coil__client_refuse_waiters(struct coil_http_session *session);
+
+/* --- client_shared.c: connections of HTTP/2 in the pool --- */
+
+/* A connection with a slot, which is taken; NULL. */
+struct coil__client_connection *coil__client_take_shared(struct coil__client_origin *origin);
+/* No request begins there any more; it counts until it is lost. */
+void coil__client_withdraw(struct coil__client_connection *conn);
+/* The server has said how many requests there may be. */
+void coil__client_settle(struct coil__client_connection *conn);
+/* It counts no more. */
+void coil__client_lose(struct coil__client_connection *conn);
+/* The server speaks HTTP/1.1 alone. */
+void coil__client_avoid_http2(struct coil__client_connection *conn);
+/* is_last: nobody has one. */
+void coil__client_slot_is_free(struct coil__client_connection *conn, bool is_last);
+/* Drops a hold. */
+void coil__client_let_go(struct coil__client_connection *conn);
+void coil__client_make_idle(struct coil__client_connection *conn);
+void coil__client_unmake_idle(struct coil__client_connection *conn);
+
+/* --- client_http2.c: what the pool asks for --- */
+
+/* Makes a connection of HTTP/2 of one that was dialled, with a slot for who has done that. 0,
+ * -ENOMEM: it is as before. */
+int coil__client_http2_start(struct coil__client_connection *conn);
+size_t coil__client_http2_slots_left(const struct coil__client_connection *conn);
+void coil__client_http2_take_slot(struct coil__client_connection *conn);
+void coil__client_http2_give_slot(struct coil__client_connection *conn);
+/* Ends as soon as nobody has a slot. */
+void coil__client_http2_end(struct coil__client_connection *conn);
+void coil__client_http2_free(struct coil__client_http2 *h2);
+void coil__client_http2_shared_free(struct coil__client_http2_shared *shared);
 
 /* --- client_connect.c --- */
 
@@ -315,12 +388,15 @@ struct coil__client_call {
     struct coil_http_retry retry;
     /* Of one exchange. */
     struct coil__client_connection *conn;
+    struct coil__client_stream *stream; /* HTTP/2 */
     struct coil__client_heading heading;
-    bool is_sent;   /* bytes of the request are on their way */
-    bool is_cut;    /* the body was not sent to its end */
-    int head_size;  /* of the final head, once it is there */
-    bool is_stale;  /* a connection that was used before has broken without a word */
-    bool is_unmade; /* no connection could be made */
+    const char *head; /* where its bytes are */
+    bool is_sent;     /* bytes of the request are on their way */
+    bool is_refused;  /* the server has not looked at it */
+    bool is_cut;      /* the body was not sent to its end */
+    int head_size;    /* of the final head, once it is there */
+    bool is_stale;    /* a connection that was used before has broken without a word */
+    bool is_unmade;   /* no connection could be made */
 };
 
 /* --- client_write.c --- */
@@ -330,10 +406,15 @@ int coil__client_compose(struct coil__client_call *call);
 
 /* --- client_send.c --- */
 
+/* Reads the next piece of a body of which `left` bytes are to come, -1: not known. room:
+ * COIL__CLIENT_BODY_ROOM. Its size; 0: the end; an error, noted. */
+ssize_t coil__client_read_piece(struct coil__client_call *call, char *room, int64_t left);
 /* Sends head and body; may meet the response already (call->head_size). 0, or an error. */
 int coil__client_send(struct coil__client_call *call);
 
 /* --- client_exchange.c --- */
+
+extern const struct coil__client_protocol coil__client_http1_protocol;
 
 /* One request and its response, on a connection that is made or found. */
 int coil__client_exchange(struct coil__client_call *call, struct coil_http_response **ret_response);
@@ -357,6 +438,7 @@ int coil__client_redirect(struct coil__client_call *call, struct coil_http_respo
 struct coil_http_response {
     struct coil_http_session *session;    /* is held */
     struct coil__client_connection *conn; /* NULL: given back, or closed */
+    struct coil__client_stream *stream;   /* HTTP/2 */
     struct coil__client_place place;
     char *block;                    /* the head and the fields */
     struct coil_http_field *fields; /* in it */
@@ -406,8 +488,15 @@ void coil__client_body_end(struct coil_http_response *response);
 ssize_t coil__client_read_sent(struct coil_http_response *response, void *buf, size_t size);
 /* Notes the error of a body; returns it. */
 ssize_t coil__client_body_fail(struct coil_http_response *response, int error, const char *text);
-/* Whether the rest of the body is here: then it is taken. */
-bool coil__client_body_skip(struct coil_http_response *response);
+/* All of it was read, as it was sent. */
+void coil__client_body_finish(struct coil_http_response *response);
+/* What a receive has said: its count, or the response's error. */
+ssize_t coil__client_body_judge(struct coil_http_response *response, ssize_t count);
+/* For coil__client_http1_protocol. */
+ssize_t coil__client_http1_read(struct coil_http_response *response, void *buf, size_t size);
+bool coil__client_http1_skip(struct coil_http_response *response);
+void coil__client_http1_end(struct coil__client_connection *conn,
+                            struct coil_http_response *response);
 
 /* --- client_decode.c --- */
 

@@ -115,24 +115,32 @@ static int open_tunnel(struct making *making)
     return rc;
 }
 
-/* A context of the caller's may have offered what is not spoken here. */
+/* 1: HTTP/2; 0: HTTP/1.1. A context of the caller's may have offered what is not spoken here. */
 static int check_protocol(struct making *making)
 {
     struct coil_tls_info info;
     int rc = coil_tls_get_info(making->conn->stream, &info);
 
-    if (rc == 0 && info.alpn[0] != '\0' && strcmp(info.alpn, "http/1.1") != 0) {
+    if (rc < 0) {
+        return coil__client_fail_plainly(making->failure, rc);
+    }
+    if (strcmp(info.alpn, "h2") == 0 && making->origin->may_http2) {
+        return 1;
+    }
+    if (info.alpn[0] != '\0' && strcmp(info.alpn, "http/1.1") != 0) {
         return coil__client_fail(making->failure, -COIL_EPROTOCOL,
                                  "the server has chosen '%.20s', which is not spoken here",
                                  info.alpn);
     }
-    return rc < 0 ? coil__client_fail_plainly(making->failure, rc) : 0;
+    return 0;
 }
 
 static int start_tls(struct making *making)
 {
+    static const char *const alpn1[] = {"http/1.1", NULL};
     struct coil_tls_failure why = {0};
     struct coil_tls_options options = {.server_name = making->origin->host,
+                                       .alpn = making->origin->may_http2 ? COIL_HTTP_ALPN : alpn1,
                                        .handshake_timeout_ns = COIL_NEVER,
                                        .shutdown_timeout_ns = -1,
                                        .ret_failure = &why};
@@ -151,6 +159,7 @@ static int start_tls(struct making *making)
     return check_protocol(making);
 }
 
+/* 1: HTTP/2; 0: HTTP/1.1; or an error. */
 static int make(struct making *making)
 {
     int rc = dial(making);
@@ -159,9 +168,17 @@ static int make(struct making *making)
         rc = open_tunnel(making);
     }
     if (rc == 0 && making->origin->is_https) {
-        rc = start_tls(making);
+        return start_tls(making);
     }
-    return rc;
+    return rc < 0 ? rc : making->origin->may_http2;
+}
+
+/* The connection is there, and speaks as was agreed on. */
+static int settle(struct making *making, int protocol)
+{
+    int rc = protocol > 0 ? coil__client_http2_start(making->conn) : 0;
+
+    return rc < 0 ? coil__client_fail_plainly(making->failure, rc) : 0;
 }
 
 int coil__client_connect(struct coil_http_session *session, struct coil__client_origin *origin,
@@ -173,23 +190,32 @@ int coil__client_connect(struct coil_http_session *session, struct coil__client_
     int rc = -ENOMEM;
 
     if (!making.conn) {
+        coil__client_dialled(session, origin, NULL);
         coil__client_forget(session, origin);
         return coil__client_fail_plainly(failure, rc);
     }
+    making.conn->protocol = &coil__client_http1_protocol;
     making.conn->session = session;
     making.conn->origin = origin;
     coil_scope_open_timeout(&scope, timeout_ns);
     rc = make(&making);
     coil_scope_close(&scope);
+    origin->waiters++; /* it stays, should the connection end at once */
+    rc = rc < 0 ? rc : settle(&making, rc);
     if (rc < 0) {
         if (coil__http_was_slow(rc) && coil_scope_is_expired(&scope)) {
             coil__client_fail(failure, rc, "no connection to %.200s within %.3g s", origin->host,
                               (double)timeout_ns / (double)COIL_SEC);
         }
+        coil__client_dialled(session, origin, NULL);
+        origin->waiters--;
         coil__client_drop(making.conn);
         return rc;
     }
     session->opened++;
+    coil__client_dialled(session, origin, making.conn);
+    origin->waiters--;
+    coil__client_origin_let_go(origin);
     *ret_conn = making.conn;
     return 0;
 }

@@ -14,6 +14,12 @@ void coil__client_body_end(struct coil_http_response *response)
     struct coil__client_connection *conn = response->conn;
 
     response->conn = NULL;
+    conn->protocol->end(conn, response);
+}
+
+void coil__client_http1_end(struct coil__client_connection *conn,
+                            struct coil_http_response *response)
+{
     conn->is_clean = response->is_read;
     if (response->keep_alive && response->framing != COIL__HTTP1_UNTIL_CLOSE &&
         coil__http_size(&conn->in) == 0) {
@@ -23,7 +29,7 @@ void coil__client_body_end(struct coil_http_response *response)
     }
 }
 
-static void finish(struct coil_http_response *response)
+void coil__client_body_finish(struct coil_http_response *response)
 {
     response->is_read = true;
     coil__client_body_end(response);
@@ -48,15 +54,14 @@ int coil__client_body_begin(struct coil_http_response *response,
                                                             : -1;
     response->left = response->size > 0 ? (uint64_t)response->size : 0;
     if (response->size == 0) {
-        finish(response);
+        coil__client_body_finish(response);
     }
     return rc;
 }
 
 /* --- receiving --- */
 
-/* What a receive has said: its count, or the response's error. */
-static ssize_t judge(struct coil_http_response *response, ssize_t count)
+ssize_t coil__client_body_judge(struct coil_http_response *response, ssize_t count)
 {
     if (count > 0) {
         return count;
@@ -100,15 +105,15 @@ static ssize_t read_plain(struct coil_http_response *response, void *buf, size_t
     } else {
         count = receive(response, buf, most);
         if (count == 0 && !is_counted) {
-            finish(response);
+            coil__client_body_finish(response);
             return 0;
         }
-        count = judge(response, count);
+        count = coil__client_body_judge(response, count);
     }
     if (is_counted && count > 0) {
         response->left -= (uint64_t)count;
         if (response->left == 0) {
-            finish(response);
+            coil__client_body_finish(response);
         }
     }
     return count;
@@ -181,9 +186,9 @@ static ssize_t read_chunked(struct coil_http_response *response, void *buf, size
             return 0;
         }
         if (rc == 0) {
-            ssize_t count =
-                judge(response, coil__client_fill(response->conn, COIL__CLIENT_BODY_ROOM,
-                                                  response->read_timeout_ns, response->deadline));
+            ssize_t count = coil__client_body_judge(
+                response, coil__client_fill(response->conn, COIL__CLIENT_BODY_ROOM,
+                                            response->read_timeout_ns, response->deadline));
 
             if (count < 0) {
                 return count;
@@ -191,6 +196,12 @@ static ssize_t read_chunked(struct coil_http_response *response, void *buf, size
         }
     }
     return (ssize_t)take_piece(response, buf, size);
+}
+
+ssize_t coil__client_http1_read(struct coil_http_response *response, void *buf, size_t size)
+{
+    return response->framing == COIL__HTTP1_CHUNKED ? read_chunked(response, buf, size)
+                                                    : read_plain(response, buf, size);
 }
 
 /* --- reading --- */
@@ -203,8 +214,7 @@ ssize_t coil__client_read_sent(struct coil_http_response *response, void *buf, s
     if (response->is_read || size == 0) {
         return 0;
     }
-    return response->framing == COIL__HTTP1_CHUNKED ? read_chunked(response, buf, size)
-                                                    : read_plain(response, buf, size);
+    return response->conn->protocol->read(response, buf, size);
 }
 
 static ssize_t read_some(struct coil_http_response *response, void *buf, size_t size)
@@ -367,7 +377,7 @@ ssize_t coil_http_response_read_up_to(struct coil_http_response *response, size_
 
 /* --- not reading --- */
 
-bool coil__client_body_skip(struct coil_http_response *response)
+bool coil__client_http1_skip(struct coil_http_response *response)
 {
     struct coil__client_connection *conn = response->conn;
 

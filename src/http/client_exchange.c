@@ -3,7 +3,8 @@
  * A server may close a connection that is idle at any time, also while a request is on its way to
  * it. If that happens before a byte of a response, on a connection that was used before, the
  * request goes out once more on a new one, where that cannot do harm (RFC 9112, section 9.3.1):
- * nothing was sent, or the method is idempotent, and the body can be sent again.
+ * nothing was sent, or the method is idempotent, and the body can be sent again. So it does, with any
+ * method, when the server says that it has not looked at the request (RFC 9113, section 8.7).
  */
 #include "http/client.h"
 
@@ -62,8 +63,10 @@ static bool is_broken(int error)
            error == -ECONNABORTED || error == -COIL_ETLSTRUNCATED;
 }
 
+/* --- HTTP/1.1 --- */
+
 /* Sends, and receives the head. */
-static int converse(struct coil__client_call *call)
+static int converse1(struct coil__client_call *call)
 {
     struct coil_http_failure why = {0};
     int rc = coil__client_compose(call);
@@ -82,6 +85,7 @@ static int converse(struct coil__client_call *call)
         call->head_size = rc > 0 ? rc : 0;
     }
     if (call->head_size > 0) {
+        call->head = call->conn->in.data + call->conn->in.start;
         call->is_cut = call->is_cut || sent < 0;
         return 0;
     }
@@ -91,6 +95,27 @@ static int converse(struct coil__client_call *call)
     return sent < 0 ? sent : rc;
 }
 
+static void give_up1(struct coil__client_call *call)
+{
+    coil__client_drop(call->conn);
+}
+
+static void hand_over1(struct coil__client_call *call, struct coil_http_response *response)
+{
+    coil__client_take(response->conn, (size_t)call->head_size);
+}
+
+const struct coil__client_protocol coil__client_http1_protocol = {
+    .converse = converse1,
+    .give_up = give_up1,
+    .hand_over = hand_over1,
+    .read = coil__client_http1_read,
+    .skip = coil__client_http1_skip,
+    .end = coil__client_http1_end,
+};
+
+/* --- the exchange --- */
+
 /* Without a connection, and without what the last one has left. */
 static void reset(struct coil__client_call *call)
 {
@@ -99,6 +124,7 @@ static void reset(struct coil__client_call *call)
         .session = call->session, .conn = call->conn, .method = call->method};
     call->is_sent = false;
     call->is_cut = false;
+    call->is_refused = false;
     call->is_stale = false;
     call->is_unmade = false;
     call->head_size = 0;
@@ -121,7 +147,7 @@ static int exchange_once(struct coil__client_call *call, bool fresh,
     }
     call->heading.conn = call->conn;
     was_used = call->conn->uses > 0;
-    rc = converse(call);
+    rc = call->conn->protocol->converse(call);
     if (rc == 0) {
         take_cookies(call);
         rc = coil__client_response_new(call, ret_response);
@@ -129,18 +155,27 @@ static int exchange_once(struct coil__client_call *call, bool fresh,
     if (rc < 0) {
         call->is_stale = was_used && is_broken(rc) && coil__http_size(&call->conn->in) == 0 &&
                          call->heading.interim == 0;
-        coil__client_drop(call->conn);
+        call->conn->protocol->give_up(call);
         call->conn = NULL;
     }
     return rc;
+}
+
+/* Whether that cannot do harm. */
+static bool may_go_again(const struct coil__client_call *call)
+{
+    if (!coil__client_body_can_rewind(&call->body) || coil_check_cancel() < 0) {
+        return false;
+    }
+    return call->is_refused ||
+           (call->is_stale && (!call->is_sent || coil__client_is_idempotent(call->method)));
 }
 
 int coil__client_exchange(struct coil__client_call *call, struct coil_http_response **ret_response)
 {
     int rc = exchange_once(call, false, ret_response);
 
-    if (rc < 0 && call->is_stale && coil__client_body_can_rewind(&call->body) &&
-        (!call->is_sent || coil__client_is_idempotent(call->method))) {
+    if (rc < 0 && may_go_again(call)) {
         call->failure.text[0] = '\0';
         rc = exchange_once(call, true, ret_response);
     }

@@ -62,7 +62,11 @@ struct coil__client_origin *coil__client_origin_of(struct coil_http_session *ses
         origin->port = place->port;
         origin->is_https = place->is_https;
         origin->proxy = coil__client_proxy_for(&session->proxies, place);
+        origin->may_http2 = place->is_https ? !session->options.no_http2
+                                            : session->options.prior_http2 && !origin->proxy;
+        origin->is_gated = origin->may_http2;
         coil__list_init(&origin->idle);
+        coil__list_init(&origin->shared);
         coil__list_push_head(bucket, &origin->link);
     }
     return origin;
@@ -78,11 +82,29 @@ void coil__client_origin_let_go(struct coil__client_origin *origin)
 
 /* --- connections that end --- */
 
+void coil__client_unmake_idle(struct coil__client_connection *conn)
+{
+    if (coil__list_is_linked(&conn->age)) {
+        coil__list_remove(&conn->age);
+        conn->session->idle_count--;
+    }
+}
+
+void coil__client_make_idle(struct coil__client_connection *conn)
+{
+    struct coil_http_session *session = conn->session;
+
+    conn->idle_since = coil_now();
+    conn->idle_ends = coil__http_after(session->options.idle_timeout_ns);
+    coil__list_push_tail(&session->idle, &conn->age);
+    session->idle_count++;
+    arm_sweep(session);
+}
+
 static void unlink_idle(struct coil__client_connection *conn)
 {
     coil__list_remove(&conn->link);
-    coil__list_remove(&conn->age);
-    conn->session->idle_count--;
+    coil__client_unmake_idle(conn);
 }
 
 static int say_goodbye(void *arg)
@@ -125,7 +147,12 @@ static void close_idle(struct coil__client_connection *conn)
     struct coil__client_origin *origin = conn->origin;
 
     unlink_idle(conn);
-    destroy(conn, true);
+    if (conn->http2) {
+        coil__client_http2_end(conn);
+        conn->origin = NULL;
+    } else {
+        destroy(conn, true);
+    }
     origin->count--;
     session->count--;
     coil__client_origin_let_go(origin);
@@ -145,7 +172,8 @@ static bool take_right(struct coil_http_session *session, struct coil__client_or
 {
     struct coil__client_connection *oldest;
 
-    if (origin->count >= session->options.max_connections_per_host) {
+    if (origin->count >= session->options.max_connections_per_host ||
+        (origin->is_gated && origin->dials > 0)) {
         return false;
     }
     if (session->count >= session->options.max_connections) {
@@ -158,6 +186,7 @@ static bool take_right(struct coil_http_session *session, struct coil__client_or
         origin->waiters--;
     }
     origin->count++;
+    origin->dials++;
     session->count++;
     return true;
 }
@@ -190,9 +219,10 @@ static void make_way(const struct coil_http_session *session, struct coil__clien
 /* Gives a waiter what there is for it. */
 static bool serve(struct coil_http_session *session, struct waiter *waiter)
 {
-    if (waiter->fresh) {
+    waiter->conn = coil__client_take_shared(waiter->origin);
+    if (waiter->fresh && !waiter->conn) {
         make_way(session, waiter->origin);
-    } else {
+    } else if (!waiter->conn) {
         waiter->conn = take_idle(waiter->origin);
     }
     if (!waiter->conn) {
@@ -208,9 +238,8 @@ static void leave_queue(struct coil_http_session *session, struct waiter *waiter
     session->waiter_count--;
 }
 
-/* Serves one, if there is one that can be. Whoever gives back one thing need not look for a second:
- * there was nothing for anybody before. */
-static bool serve_next(struct coil_http_session *session)
+/* Whoever gives back one thing need not look for a second: there was nothing for anybody before. */
+bool coil__client_serve_next(struct coil_http_session *session)
 {
     COIL__LIST_FOREACH(&session->waiters, node) {
         struct waiter *waiter = COIL__CONTAINER(node, struct waiter, link);
@@ -222,6 +251,12 @@ static bool serve_next(struct coil_http_session *session)
         }
     }
     return false;
+}
+
+void coil__client_serve_all(struct coil_http_session *session)
+{
+    while (coil__client_serve_next(session)) {
+    }
 }
 
 void coil__client_refuse_waiters(struct coil_http_session *session)
@@ -238,8 +273,25 @@ void coil__client_forget(struct coil_http_session *session, struct coil__client_
 {
     origin->count--;
     session->count--;
-    serve_next(session);
+    coil__client_serve_next(session);
     coil__client_origin_let_go(origin);
+}
+
+/* What comes after a dial: who has waited for what it brings, shares that, or dials, too. One that
+ * fails lets all dial, so that they do not fail one after the other. */
+void coil__client_dialled(struct coil_http_session *session, struct coil__client_origin *origin,
+                          struct coil__client_connection *conn)
+{
+    if (conn && conn->http2) { /* it is shared already, or waits for the server's settings */
+        return;
+    }
+    origin->dials--;
+    if (conn || coil_check_cancel() == 0) {
+        origin->is_gated = false;
+    }
+    if (session->waiter_count > 0 && origin->may_http2) {
+        coil__client_serve_all(session);
+    }
 }
 
 void coil__client_drop(struct coil__client_connection *conn)
@@ -264,14 +316,10 @@ void coil__client_release(struct coil__client_connection *conn)
     coil__http_buffer_trim(&conn->in);
     coil__http_buffer_trim(&conn->out);
     conn->uses++;
-    conn->idle_since = coil_now();
-    conn->idle_ends = coil__http_after(session->options.idle_timeout_ns);
     coil__list_push_head(&conn->origin->idle, &conn->link);
-    coil__list_push_tail(&session->idle, &conn->age);
-    session->idle_count++;
-    arm_sweep(session);
+    coil__client_make_idle(conn);
     if (session->waiter_count > 0) {
-        serve_next(session);
+        coil__client_serve_next(session);
     }
 }
 
@@ -292,9 +340,12 @@ static int wait_for_turn(struct coil_http_session *session, struct waiter *waite
     if (!waiter->conn && !waiter->has_right) {
         return -COIL_ECLOSED;
     }
-    if (rc < 0 && waiter->conn) {
+    if (rc < 0 && waiter->conn && waiter->conn->http2) {
+        coil__client_http2_give_slot(waiter->conn);
+    } else if (rc < 0 && waiter->conn) {
         coil__client_release(waiter->conn);
     } else if (rc < 0) {
+        waiter->origin->dials--;
         coil__client_forget(session, waiter->origin);
     }
     return rc;
@@ -308,6 +359,9 @@ static bool is_alive(struct coil__client_connection *conn, bool can_repeat)
     ssize_t count;
     char byte;
 
+    if (conn->http2) { /* its task would know */
+        return true;
+    }
     if (can_repeat && coil_now() - conn->idle_since < TRUSTED_NS) {
         return true;
     }
@@ -360,8 +414,7 @@ static void sweep(void *user)
     while ((conn = oldest_idle(session)) && conn->idle_ends <= now) {
         close_idle(conn);
     }
-    while (serve_next(session)) {
-    }
+    coil__client_serve_all(session);
     arm_sweep(session);
 }
 
@@ -385,8 +438,7 @@ void coil__client_drop_idle(struct coil_http_session *session)
         close_idle(conn);
     }
     arm_sweep(session);
-    while (serve_next(session)) {
-    }
+    coil__client_serve_all(session);
 }
 
 void coil__client_pool_init(struct coil_http_session *session)

@@ -42,7 +42,7 @@ int coil__client_response_new(struct coil__client_call *call,
     int rc = -ENOMEM;
 
     if (response) {
-        rc = copy_head(response, head, conn->in.data + conn->in.start, size);
+        rc = copy_head(response, head, call->head, size);
     }
     if (rc < 0) {
         coil__free(response);
@@ -61,7 +61,7 @@ int coil__client_response_new(struct coil__client_call *call,
     response->deadline = call->deadline;
     response->read_timeout_ns = call->read_timeout_ns;
     response->max_body = call->max_body;
-    coil__client_take(conn, size);
+    conn->protocol->hand_over(call, response);
     coil__client_body_begin(response, head);
     if (coil__client_decodes(call)) {
         coil__client_decode_begin(response);
@@ -76,7 +76,7 @@ void coil_http_response_close(struct coil_http_response *response)
         return;
     }
     if (response->conn) {
-        response->keep_alive = coil__client_body_skip(response) && response->keep_alive;
+        response->keep_alive = response->conn->protocol->skip(response) && response->keep_alive;
         coil__client_body_end(response);
     }
     coil__client_session_drop(response->session);

@@ -135,10 +135,9 @@ static int write_piece(struct sending *sending, const char *data, size_t size)
     return 0;
 }
 
-/* Reads the next piece behind the room for a chunk's size. Its size; 0: the end. */
-static ssize_t read_piece(struct sending *sending, int64_t left)
+ssize_t coil__client_read_piece(struct coil__client_call *call, char *to, int64_t left)
 {
-    struct coil__client_body *body = &sending->call->body;
+    struct coil__client_body *body = &call->body;
     size_t room = COIL__CLIENT_BODY_ROOM;
     ssize_t count;
 
@@ -146,16 +145,15 @@ static ssize_t read_piece(struct sending *sending, int64_t left)
         room = (size_t)left;
     }
     body->is_begun = true;
-    count = room > 0 ? body->reader(body->user, sending->room + COIL__HTTP1_CHUNK_ROOM, room) : 0;
+    count = room > 0 ? body->reader(body->user, to, room) : 0;
     if (count < 0) {
-        return coil__client_fail_plainly(&sending->call->failure, (int)count);
+        return coil__client_fail_plainly(&call->failure, (int)count);
     }
     if ((size_t)count > room) {
-        return coil__client_fail(&sending->call->failure, -EINVAL,
-                                 "the reader has given more than it may");
+        return coil__client_fail(&call->failure, -EINVAL, "the reader has given more than it may");
     }
     if (count == 0 && left > 0) {
-        return coil__client_fail(&sending->call->failure, -EINVAL,
+        return coil__client_fail(&call->failure, -EINVAL,
                                  "the reader has ended %lld bytes before the size that was said",
                                  (long long)left);
     }
@@ -195,7 +193,8 @@ static int send_read(struct sending *sending)
         return coil__client_fail_plainly(&sending->call->failure, -ENOMEM);
     }
     while (rc == 0 && count > 0 && left != 0 && !sending->is_refused) {
-        count = read_piece(sending, left);
+        count =
+            coil__client_read_piece(sending->call, sending->room + COIL__HTTP1_CHUNK_ROOM, left);
         rc = count < 0 ? (int)count : 0;
         left -= left > 0 && count > 0 ? count : 0;
         if (rc == 0 && is_chunked) {

@@ -84,6 +84,7 @@ void coil__client_session_drop(struct coil_http_session *session)
     coil__client_jar_clear(&session->jar);
     coil__client_proxies_deinit(&session->proxies);
     coil_tls_context_free(session->tls);
+    coil__client_http2_shared_free(session->http2);
     coil__free(session->user_agent);
     coil__free(session->scratch);
     coil__free(session);

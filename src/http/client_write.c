@@ -223,7 +223,7 @@ int coil__client_compose(struct coil__client_call *call)
     if (rc < 0) {
         return rc;
     }
-    making.proxy = call->place.is_https ? NULL : call->conn->origin->proxy;
+    making.proxy = call->place.is_https || call->conn->http2 ? NULL : call->conn->origin->proxy;
     if (session->jar.count > 0 && !session->options.no_cookies) {
         rc = coil__client_jar_get(&session->jar, &call->place, coil__clock_wall() / COIL_SEC,
                                   &making.cookies);

@@ -118,6 +118,15 @@ void coil__http2_shared_free(struct coil__http2_shared *shared);
 /* Counts one more. False: that is too much. burst: so many at once; rate: a second. */
 bool coil__http2_budget_take(struct coil__http2_budget *budget, unsigned burst, unsigned rate);
 
+/* --- http2_fields.c --- */
+
+size_t coil__http2_count_lines(const struct coil__http_buffer *head);
+nghttp2_nv coil__http2_field(const char *name, size_t name_size, const char *value,
+                             size_t value_size);
+/* The lines behind the first one, "Name: value\r\n", as coil__http1_write_field writes them; names
+ * are made small where they stand. fields: room for all lines. Returns their number. */
+size_t coil__http2_fields_of_lines(char *at, char *end, nghttp2_nv *fields);
+
 /* --- http2_connection.c --- */
 
 /* Serves until the connection ends, whose first bytes stand in conn->in. As coil__http_serve;

@@ -91,6 +91,9 @@ static int prepare_client(struct coil__tls_conn *conn, const struct coil_tls_opt
     int rc = coil__tls_expect(conn, options->server_name, is_checked);
 
     if (rc == 0) {
+        rc = coil__tls_offer(conn, options->alpn);
+    }
+    if (rc == 0) {
         rc = make_key(conn, options);
     }
     if (rc == 0) {

@@ -184,7 +184,8 @@ static int on_alpn(SSL *ssl, const unsigned char **ret_chosen, unsigned char *re
     return rc == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-static int encode_alpn(struct coil_tls_context *context, const char *const *protocols)
+/* ret_alpn: the caller's memory. 0, -EINVAL, -ENOMEM. */
+static int encode_alpn(const char *const *protocols, unsigned char **ret_alpn, unsigned *ret_size)
 {
     size_t size = 0;
     unsigned char *to;
@@ -200,7 +201,7 @@ static int encode_alpn(struct coil_tls_context *context, const char *const *prot
     if (size == 0 || size > UINT16_MAX) {
         return -EINVAL;
     }
-    to = context->alpn = coil__malloc(size);
+    to = *ret_alpn = coil__malloc(size);
     if (!to) {
         return -ENOMEM;
     }
@@ -211,14 +212,14 @@ static int encode_alpn(struct coil_tls_context *context, const char *const *prot
         memcpy(to + 1, protocols[i], length);
         to += 1 + length;
     }
-    context->alpn_size = (unsigned)size;
+    *ret_size = (unsigned)size;
     return 0;
 }
 
 int coil__tls_set_alpn(struct coil_tls_context *context,
                        const struct coil_tls_context_options *options)
 {
-    int rc = options->alpn ? encode_alpn(context, options->alpn) : 0;
+    int rc = options->alpn ? encode_alpn(options->alpn, &context->alpn, &context->alpn_size) : 0;
 
     if (rc < 0 || !options->alpn) {
         return rc;
@@ -229,6 +230,19 @@ int coil__tls_set_alpn(struct coil_tls_context *context,
         return -ENOMEM; /* 0 means success here */
     }
     return 0;
+}
+
+int coil__tls_offer(struct coil__tls_conn *conn, const char *const *protocols)
+{
+    unsigned char *alpn = NULL;
+    unsigned size = 0;
+    int rc = protocols && !conn->context->alpn ? encode_alpn(protocols, &alpn, &size) : 0;
+
+    if (alpn && SSL_set_alpn_protos(conn->ssl, alpn, size) != 0) {
+        rc = -ENOMEM;
+    }
+    coil__free(alpn);
+    return rc;
 }
 
 /* --- what a client expects --- */

@@ -149,6 +149,8 @@ int coil__tls_set_names(struct coil_tls_context *context,
                         const struct coil_tls_context_options *options);
 int coil__tls_set_alpn(struct coil_tls_context *context,
                        const struct coil_tls_context_options *options);
+/* Offers protocols, unless the context has its own. NULL: none. -EINVAL, -ENOMEM. */
+int coil__tls_offer(struct coil__tls_conn *conn, const char *const *protocols);
 void coil__tls_drop_names(struct coil_tls_context *context);
 /* What a client expects of the server. -EINVAL, -ENOMEM. */
 int coil__tls_expect(struct coil__tls_conn *conn, const char *server_name, bool is_checked);

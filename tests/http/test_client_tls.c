@@ -196,6 +196,7 @@ TASK_TEST(https_with_another_protocol)
     CHECK_OK(coil_tls_context_new(&client, &client_context));
     service.context = server_context;
     options.tls = client_context;
+    options.no_http2 = true;
     open_session(&options);
     CHECK_ERR(ask("/", NULL), -COIL_EPROTOCOL);
     CHECK_CONTAINS(failure.text, "'h2'");

@@ -68,10 +68,14 @@ static int put_head(struct sink *sink, const struct coil_http_response *response
 {
     size_t count = 0;
     const struct coil_http_field *fields = coil_http_response_get_fields(response, &count);
+    int version = coil_http_response_version(response);
     char line[64];
     int rc;
 
-    snprintf(line, sizeof line, "HTTP/1.%d %u ", coil_http_response_version(response) - 10,
+    snprintf(line, sizeof line, "HTTP/%s %u ",
+             version == 20   ? "2"
+             : version == 11 ? "1.1"
+                             : "1.0",
              coil_http_response_status(response));
     rc = put_line(sink, line, coil_http_response_reason(response), "");
     for (size_t i = 0; rc == 0 && i < count; i++) {

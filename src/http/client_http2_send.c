@@ -1,0 +1,195 @@
+/* client_http2_send.c - what goes out: nghttp2 is asked for frames until it has none or enough, and
+ * the stream gets them in one piece. What it has no room for is kept in `rest`, and nothing more is
+ * asked for until a task has sent that: so a server that does not read costs one such piece.
+ *
+ * Bodies are copied once, from the memory of the request, or of its reader.
+ */
+#include "http/client_http2.h"
+
+#include <coil/task.h>
+
+#include <errno.h>
+
+/* --- bodies --- */
+
+ssize_t coil__client_http2_read_data(nghttp2_session *session, int32_t id, uint8_t *buf,
+                                     size_t size, uint32_t *flags, nghttp2_data_source *source,
+                                     void *user)
+{
+    struct coil__client_stream *stream = source->ptr;
+
+    (void)session;
+    (void)id;
+    (void)buf;
+    (void)user;
+    if (stream->lent_size == 0 && !stream->is_whole) {
+        stream->is_deferred = true;
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (stream->lent_size <= size && stream->is_whole) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+    }
+    return (ssize_t)(stream->lent_size < size ? stream->lent_size : size);
+}
+
+int coil__client_http2_put_data(nghttp2_session *session, nghttp2_frame *frame,
+                                const uint8_t *framehd, size_t length, nghttp2_data_source *source,
+                                void *user)
+{
+    enum { FRAME_HEAD = 9 }; /* RFC 9113, section 4.1 */
+    struct coil__client_http2 *h2 = user;
+    struct coil__client_stream *stream = source->ptr;
+
+    (void)session;
+    (void)frame; /* it is not padded */
+    if (coil__http_reserve(h2->into, FRAME_HEAD + length) < 0) {
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    coil__http_put(h2->into, framehd, FRAME_HEAD);
+    if (length > 0) {
+        coil__http_put(h2->into, stream->lent, length);
+        stream->lent += length;
+        stream->lent_size -= length;
+        coil_event_set(&stream->changed);
+    }
+    return 0;
+}
+
+/* --- frames --- */
+
+/* Asks nghttp2 for what it has. 0, or an error. */
+static int gather(struct coil__client_http2 *h2, struct coil__http_buffer *into)
+{
+    int rc = 0;
+
+    h2->into = into;
+    while (rc == 0 && coil__http_size(into) < COIL__HTTP2_OUTPUT) {
+        const uint8_t *data;
+        ssize_t size = nghttp2_session_mem_send(h2->session, &data);
+
+        if (size == 0) {
+            break;
+        }
+        rc = size < 0 || coil__http_reserve(into, (size_t)size) < 0 ? -ENOMEM : 0;
+        if (rc == 0) {
+            coil__http_put(into, data, (size_t)size);
+        }
+    }
+    h2->into = NULL;
+    return rc;
+}
+
+/* --- waiting for room --- */
+
+/* 0; or an error: the stream's, a cancel's, or -ETIMEDOUT when nothing at all went out in time. */
+static int send_all(struct coil__client_http2 *h2, struct coil__http_buffer *rest)
+{
+    while (coil__http_size(rest) > 0) {
+        struct coil_scope scope = {0};
+        ssize_t sent;
+        int rc;
+
+        coil_scope_open_timeout(&scope, h2->conn->session->options.read_timeout_ns);
+        sent = coil_stream_write(h2->conn->stream, rest->data + rest->start, coil__http_size(rest));
+        coil_scope_close(&scope);
+        rc = coil_check_cancel();
+        if (sent <= 0 || rc < 0) {
+            return rc < 0 ? rc : sent < 0 ? (int)sent : -ETIMEDOUT;
+        }
+        rest->start += (size_t)sent;
+    }
+    rest->start = 0;
+    rest->end = 0;
+    return 0;
+}
+
+static int send_rest(void *arg)
+{
+    struct coil__client_http2 *h2 = arg;
+    int rc = 0;
+
+    while (rc == 0 && h2->error == 0 && coil__http_size(&h2->rest) > 0) {
+        rc = send_all(h2, &h2->rest);
+        rc = rc < 0 ? rc : gather(h2, &h2->rest);
+    }
+    coil__http_buffer_free(&h2->rest);
+    h2->is_sending = false;
+    if (rc < 0) {
+        coil__client_http2_fail(h2, rc, coil_strerror(rc));
+    }
+    coil__client_stream_reap(h2);
+    coil__client_http2_nudge(h2);
+    return 0;
+}
+
+/* Keeps what the stream did not take, and lets a task wait for room. */
+static int send_later(struct coil__client_http2 *h2, size_t taken)
+{
+    struct coil__http_buffer *output = &h2->shared->output;
+    struct coil_task *task = coil_create_task(send_rest, h2);
+
+    if (!task) {
+        return -ENOMEM;
+    }
+    h2->rest = *output;
+    h2->rest.start += taken;
+    *output = (struct coil__http_buffer){0};
+    h2->is_sending = true;
+    return coil_group_adopt(&h2->group, task);
+}
+
+/* --- the pump --- */
+
+/* 1: there may be more; 0: all is sent, or waits; or an error. */
+static int pump_once(struct coil__client_http2 *h2)
+{
+    struct coil__http_buffer *output = &h2->shared->output;
+    int rc = gather(h2, output);
+    size_t size = coil__http_size(output);
+    ssize_t sent;
+
+    if (rc < 0 || size == 0) {
+        return rc;
+    }
+    sent = coil_stream_try_write(h2->conn->stream, output->data, size);
+    if (sent == (ssize_t)size) {
+        output->end = 0;
+        return size >= COIL__HTTP2_OUTPUT;
+    }
+    if (sent < 0 && sent != -EAGAIN) {
+        return (int)sent;
+    }
+    return send_later(h2, sent > 0 ? (size_t)sent : 0);
+}
+
+void coil__client_http2_pump(struct coil__client_http2 *h2)
+{
+    int rc = 1;
+
+    coil_handle_cancel(&h2->later);
+    while (rc > 0 && h2->session && h2->error == 0 && !h2->is_sending) {
+        rc = pump_once(h2);
+    }
+    h2->shared->output.start = 0;
+    h2->shared->output.end = 0;
+    if (rc == -EPIPE || rc == -ECONNRESET) { /* it may have said why: that is read first */
+        coil__client_http2_drain(h2);
+    } else if (rc < 0) {
+        coil__client_http2_fail(h2, rc, coil_strerror(rc));
+    }
+    coil__client_stream_reap(h2);
+}
+
+static void pump(void *user)
+{
+    coil__client_http2_pump(user);
+}
+
+void coil__client_http2_pump_later(struct coil__client_http2 *h2)
+{
+    if (!h2->is_receiving && !h2->is_sending && h2->session && h2->error == 0 &&
+        !coil_handle_is_pending(&h2->later)) {
+        coil_call_soon(coil_loop_current(), &h2->later, pump, h2);
+    }
+}
