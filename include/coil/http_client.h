@@ -213,9 +213,9 @@ COIL_EXPORT void coil_http_session_clear_cookies(struct coil_http_session *sessi
  * not kept. ret_response: owned by the caller, who closes it.
  * A connection that turns out to be closed is replaced by a new one, once, where that cannot do
  * harm: an idempotent method, or nothing was sent, or the server of HTTP/2 says that it has not
- * looked at the request (GOAWAY, REFUSED_STREAM; RFC 9113, section 8.7). A response that comes before the body is sent
- * ends the sending if its status is 400 or more (RFC 9112, section 9.5); else the rest is sent
- * before the response is returned.
+ * looked at the request (GOAWAY, REFUSED_STREAM; RFC 9113, section 8.7). A response that comes
+ * before the body is sent ends the sending if its status is 400 or more (RFC 9112, section 9.5);
+ * else the rest is sent before the response is returned.
  * Errors: -ETIMEDOUT (one of the timeouts), -COIL_EURL, -COIL_EREDIRECT (too many, to another
  * scheme, or the body cannot be sent again), -COIL_EPROXY (it refuses), -COIL_EPROTOCOL,
  * -COIL_EINCOMPLETE (the server has gone before the head's end), -COIL_ELIMIT (a head that is too

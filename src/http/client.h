@@ -217,8 +217,8 @@ enum coil__client_acquire_flags {
 };
 
 /* An idle connection, a slot of one of HTTP/2, or the right to open one (*ret_conn is NULL then; it
- * is counted already). Waits for any. flags: of enum coil__client_acquire_flags. 0; -COIL_ECLOSED, a cancel's
- * reason. */
+ * is counted already). Waits for any. flags: of enum coil__client_acquire_flags. 0; -COIL_ECLOSED,
+ * a cancel's reason. */
 int coil__client_acquire(struct coil_http_session *session, struct coil__client_origin *origin,
                          unsigned flags, struct coil__client_connection **ret_conn);
 

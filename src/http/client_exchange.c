@@ -3,8 +3,8 @@
  * A server may close a connection that is idle at any time, also while a request is on its way to
  * it. If that happens before a byte of a response, on a connection that was used before, the
  * request goes out once more on a new one, where that cannot do harm (RFC 9112, section 9.3.1):
- * nothing was sent, or the method is idempotent, and the body can be sent again. So it does, with any
- * method, when the server says that it has not looked at the request (RFC 9113, section 8.7).
+ * nothing was sent, or the method is idempotent, and the body can be sent again. So it does, with
+ * any method, when the server says that it has not looked at the request (RFC 9113, section 8.7).
  */
 #include "http/client.h"
 

@@ -4,8 +4,8 @@
  * case, nothing of HTTP/1.1's connections is among them, :status is there and comes first, a length
  * is a number and fits the body. The rest is looked at here.
  *
- * Frames that say nothing are counted (CVE-2019-9512, CVE-2019-9515, CVE-2019-9518): above the bound
- * the connection ends with ENHANCE_YOUR_CALM (RFC 9113, section 10.5). nghttp2 itself bounds
+ * Frames that say nothing are counted (CVE-2019-9512, CVE-2019-9515, CVE-2019-9518): above the
+ * bound the connection ends with ENHANCE_YOUR_CALM (RFC 9113, section 10.5). nghttp2 itself bounds
  * CONTINUATION frames in a row.
  */
 #include "http/client_http2.h"

@@ -8,6 +8,7 @@
 #include <coil/group.h>
 #include <coil/process.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct cast cast;
@@ -257,7 +258,7 @@ TASK_TEST(http2_with_nginx)
     }
     make_contexts();
     strcpy(directory, "/tmp/coil-nginx-XXXXXX");
-    CHECK(mkdtemp(directory) != NULL);
+    CHECK(mkdtemp(directory) != NULL && chmod(directory, 0755) == 0); /* its workers are others */
     port = find_port();
     write_all_files(port);
     snprintf(conf, sizeof conf, "%s/conf", directory);
