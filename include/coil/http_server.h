@@ -67,8 +67,8 @@ struct coil_http_server_options {
     int64_t write_timeout_ns; /* each wait for room to write; 0: 30 s */
     uint64_t max_requests;    /* on one connection; 0: no limit */
     uint32_t max_streams;     /* requests at once on a connection of HTTP/2; 0: 100 */
-    bool allow_connect; /* HTTP/2: tells clients that WebSockets may begin here (RFC 8441); such a
-                           request has the method CONNECT */
+    bool refuse_connect;      /* HTTP/2: clients are not told that WebSockets may begin here (RFC
+                                 8441), and open a connection of HTTP/1.1 for them */
     struct coil_tls_context *tls; /* of a server, borrowed as long as it runs: then it speaks https;
                                      NULL: http. COIL_HTTP_ALPN among its options: HTTP/2 too */
     const char *server_name;      /* of the Server field; NULL: "coil"; "": no such field */

@@ -47,7 +47,7 @@ struct coil__http_settings {
     int64_t write_timeout_ns;
     uint64_t max_requests;
     uint32_t max_streams;
-    bool has_connect;     /* RFC 8441 */
+    bool has_connect;     /* RFC 8441: WebSockets over HTTP/2 */
     size_t stack_size;    /* of a stream's task; 0: the loop's default */
     coil_http_log_fn log; /* or NULL */
     void *log_user;
@@ -118,6 +118,7 @@ struct coil_http_exchange {
     struct coil_stream *stream;         /* of the connection that carries it */
     struct coil__http_connection *conn; /* HTTP/1.1; else NULL */
     struct coil__app_request *app;      /* of the API layer; NULL: none is at work */
+    struct coil_websocket *websocket;   /* what it has become; NULL: HTTP */
     /* The request. */
     const char *method;
     const char *path;
@@ -172,7 +173,6 @@ struct coil__http_connection {
     struct coil__http_buffer in;
     struct coil__http_buffer head; /* a copy of the head */
     struct coil__http_memory memory;
-    struct coil_websocket *websocket; /* what it has become; NULL: HTTP */
     uint64_t requests;
     struct coil__http2_connection *http2; /* while it is one of HTTP/2; else NULL */
     bool is_last;                         /* no request is read any more */
@@ -244,13 +244,6 @@ void coil__http_count(const struct coil_http_exchange *exchange);
 
 /* Calls the handler, and sees that the request is answered. */
 void coil__http_handle(struct coil_http_exchange *exchange);
-
-/* --- http2_request.c --- */
-
-/* "websocket": the exchange is an extended CONNECT (RFC 8441). What is read are the bytes of that
- * protocol, without a limit or a time; a response of 200 with a size of -1 accepts it, and what is
- * written then are the bytes of the other way. NULL: any other exchange. */
-const char *coil__http_connect_protocol(struct coil_http_exchange *exchange);
 
 /* --- body1.c --- */
 

@@ -61,6 +61,8 @@ struct coil__http2_connection {
     struct coil__http_buffer *into; /* where frames are put, while nghttp2 is asked */
     struct coil__http_buffer rest;  /* what the stream had no room for */
     bool is_sending;                /* a task waits for that room */
+    struct coil_task *sender;       /* is_sending: that task */
+    bool has_ended;                 /* nothing is received any more */
     struct coil_event sent;         /* set when it has ended */
     bool is_receiving;              /* the pump follows anyway */
     bool is_draining;               /* GOAWAY was said */
@@ -85,7 +87,8 @@ struct coil__http2_stream {
     size_t field_count;            /* with those that begin with ':' */
     size_t head_size;              /* RFC 9113, section 10.5.1 */
     unsigned refusal;              /* a status, instead of the handler */
-    const char *connect_protocol;  /* RFC 8441: of an extended CONNECT; else NULL */
+    bool is_connect;               /* RFC 8441: a WebSocket may begin here */
+    bool is_tunnel;                /* and it has: DATA frames are its bytes (http2_tunnel.c) */
     struct coil__http_buffer in;   /* of the body, not read yet */
     uint64_t received;             /* of the body */
     bool is_ended;                 /* END_STREAM has come */
@@ -181,6 +184,12 @@ struct coil__http2_stream *coil__http2_stream_new(struct coil__http2_connection 
 void coil__http2_stream_free(struct coil__http2_stream *stream);
 void coil__http2_stream_destroy(struct coil__http2_stream *stream);
 
+/* Takes up to size bytes of what has come, which opens the client's windows. The count. */
+size_t coil__http2_take_input(struct coil__http2_stream *stream, void *buf, size_t size);
+
+/* nghttp2 may ask for DATA again. */
+void coil__http2_resume(struct coil__http2_stream *stream);
+
 /* A part of the body has come. 0; or an error: it was not taken. */
 int coil__http2_take_data(struct coil__http2_stream *stream, const void *data, size_t size);
 
@@ -193,6 +202,20 @@ void coil__http2_stream_closed(struct coil__http2_stream *stream, uint32_t error
 /* Ends it, as far as we are concerned, with an error of the protocol. */
 void coil__http2_reset(struct coil__http2_stream *stream, uint32_t error);
 
+/* It has no handler: if it is answered, the rest of the request is no longer wanted. That of a
+ * WebSocket is its END_STREAM, which may take its time. */
+void coil__http2_end_request(struct coil__http2_stream *stream);
+
 extern const struct coil__http_protocol coil__http2_protocol;
+
+/* --- http2_tunnel.c --- */
+
+/* Answers 200, and makes a carrier of the stream. 0, or an error: it is a request as before. */
+int coil__http2_open_tunnel(struct coil__http2_stream *stream);
+
+/* The server closes: each WebSocket on the connection is told. */
+void coil__http2_go_away(struct coil__http2_connection *h2);
+
+extern const struct coil__websocket_carrier_class coil__http2_tunnel_class;
 
 #endif

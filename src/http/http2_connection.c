@@ -39,10 +39,23 @@ void coil__http2_fail(struct coil__http2_connection *h2, int error)
     coil__http2_nudge(h2);
 }
 
+/* WebSockets that are over but for the client's END_STREAM, which was not waited for as yet. */
+static void reset_lingering(struct coil__http2_connection *h2)
+{
+    COIL__LIST_FOREACH(&h2->streams, link) {
+        struct coil__http2_stream *stream = COIL__CONTAINER(link, struct coil__http2_stream, link);
+
+        if (stream->is_tunnel && stream->is_handled && stream->is_sent) {
+            coil__http2_reset(stream, NGHTTP2_NO_ERROR);
+        }
+    }
+}
+
 static void say_goodbye(struct coil__http2_connection *h2)
 {
     if (!h2->is_draining) {
         h2->is_draining = true;
+        reset_lingering(h2);
         nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE,
                               nghttp2_session_get_last_proc_stream_id(h2->session),
                               NGHTTP2_NO_ERROR, NULL, 0);
@@ -96,7 +109,7 @@ static void reset_stalled(struct coil__http2_connection *h2)
         struct coil__http2_stream *stream = COIL__CONTAINER(link, struct coil__http2_stream, link);
 
         if (stream->is_handled && !stream->has_moved) {
-            coil__http2_reset(stream, NGHTTP2_CANCEL);
+            coil__http2_reset(stream, stream->is_sent ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
         }
         stream->has_moved = false;
     }
@@ -269,18 +282,27 @@ static int run(struct coil__http2_connection *h2)
     return rc;
 }
 
-/* Handlers whose streams are gone are told; what is still to be sent, is. */
+/* Handlers whose streams are gone are told; what is still to be sent, is. A WebSocket is told by
+ * what it does next. If our own task is cancelled, closing the group cancels all. */
 static void end(struct coil__http2_connection *h2, int rc)
 {
+    bool is_broken = rc < 0 || h2->error < 0;
+
     coil_handle_cancel(&h2->later);
-    if (rc < 0 || h2->error < 0) {
+    h2->has_ended = true;
+    if (is_broken) {
         coil__http2_fail(h2, rc < 0 ? rc : h2->error);
-        coil_group_cancel(&h2->group);
+        if (h2->sender) {
+            coil_cancel_because(h2->sender, "the connection is broken");
+        }
     }
     COIL__LIST_FOREACH(&h2->streams, link) {
         struct coil__http2_stream *stream = COIL__CONTAINER(link, struct coil__http2_stream, link);
 
-        if (stream->id > 0 && stream->task) {
+        if (stream->is_tunnel) {
+            coil_event_set(&stream->readable);
+            coil_event_set(&stream->writable);
+        } else if (stream->task && (stream->id > 0 || is_broken)) {
             coil_cancel_because(stream->task, "the connection ends");
         }
     }

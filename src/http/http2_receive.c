@@ -196,8 +196,8 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *u
     stream = find(user, frame->hd.stream_id);
     if (stream) {
         stream->is_sent = true;
-        if (stream->is_handled && !stream->is_ended) {
-            coil__http2_reset(stream, NGHTTP2_NO_ERROR);
+        if (stream->is_handled) {
+            coil__http2_end_request(stream);
         }
     }
     (void)session;

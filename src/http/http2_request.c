@@ -178,7 +178,8 @@ static unsigned take_target(struct coil__http2_stream *stream, const struct targ
         if (!target->protocol || strcmp(target->protocol, "websocket") != 0) {
             return 501;
         }
-        stream->connect_protocol = target->protocol; /* RFC 8441, section 4 */
+        stream->is_connect = true; /* RFC 8441, section 4: in place of HTTP/1.1's GET */
+        exchange->method = "GET";
     }
     status = target->path ? take_path(exchange, target->path) : 400;
     return status > 0 ? status : take_host(stream, target->authority);
@@ -199,8 +200,12 @@ static unsigned take_body(struct coil__http2_stream *stream)
         exchange->left = size;
     }
     exchange->is_read = exchange->body_size == 0;
-    if (stream->connect_protocol) {
-        return 0; /* no body, but bytes both ways */
+    if (stream->is_connect) {
+        bool is_open = !stream->is_ended && !length.start;
+
+        exchange->is_read = true; /* no body, but bytes both ways */
+        exchange->body_size = 0;
+        return is_open ? 0 : 400;
     }
     return size > exchange->service->settings.max_body ? 413 : 0;
 }
@@ -229,11 +234,4 @@ void coil__http2_make_exchange(struct coil__http2_stream *stream)
         status = status > 0 ? status : take_expectation(stream);
     }
     stream->refusal = stream->refusal > 0 ? stream->refusal : status;
-}
-
-const char *coil__http_connect_protocol(struct coil_http_exchange *exchange)
-{
-    return exchange->protocol == &coil__http2_protocol
-               ? coil__http2_stream_of(exchange)->connect_protocol
-               : NULL;
 }

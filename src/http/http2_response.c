@@ -46,6 +46,9 @@ int coil__http2_submit_head(struct coil__http2_stream *stream, bool has_data)
     struct block block = {.fields = few};
     int rc;
 
+    if (stream->is_connect && !stream->is_tunnel && stream->exchange.status / 100 == 2) {
+        stream->exchange.status = 501; /* 2xx would mean that the WebSocket is open */
+    }
     if (room > FEW) {
         block.fields = coil__realloc_array(NULL, room, sizeof *block.fields);
         if (!block.fields) {

@@ -135,6 +135,7 @@ static int send_rest(void *arg)
     }
     coil__http_buffer_free(&h2->rest);
     h2->is_sending = false;
+    h2->sender = NULL;
     if (rc < 0) {
         coil__http2_fail(h2, rc);
     }
@@ -156,6 +157,7 @@ static int send_later(struct coil__http2_connection *h2, size_t taken)
     h2->rest.start += taken;
     *output = (struct coil__http_buffer){0};
     h2->is_sending = true;
+    h2->sender = task;
     coil_event_clear(&h2->sent);
     return coil_group_adopt(&h2->group, task);
 }

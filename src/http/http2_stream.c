@@ -4,7 +4,9 @@
  * comes last. Structs, with their smaller buffers, are used again by the whole service; so a
  * request allocates nothing here.
  *
- * A stream that its client resets cancels the handler: nobody waits for what it does.
+ * A stream that its client resets cancels the handler: nobody waits for what it does. The handler
+ * of a WebSocket is not cancelled, but told by what it does next, as with HTTP/1.1: it has a
+ * farewell to say to others.
  */
 #include "http/http2.h"
 
@@ -105,8 +107,20 @@ static void give_back_window(struct coil__http2_stream *stream)
 
 void coil__http2_reset(struct coil__http2_stream *stream, uint32_t error)
 {
+    if (stream->id == 0 || stream->is_ours) {
+        return;
+    }
     stream->is_ours = true;
     nghttp2_submit_rst_stream(stream->h2->session, NGHTTP2_FLAG_NONE, stream->id, error);
+}
+
+void coil__http2_end_request(struct coil__http2_stream *stream)
+{
+    bool is_over = stream->is_sent && !stream->is_ended;
+
+    if (is_over && (!stream->is_tunnel || stream->h2->is_draining)) {
+        coil__http2_reset(stream, NGHTTP2_NO_ERROR);
+    }
 }
 
 void coil__http2_stream_closed(struct coil__http2_stream *stream, uint32_t error)
@@ -127,7 +141,7 @@ void coil__http2_stream_closed(struct coil__http2_stream *stream, uint32_t error
     }
     coil_event_set(&stream->readable);
     coil_event_set(&stream->writable);
-    if (error != NGHTTP2_NO_ERROR && !stream->is_ours) {
+    if (error != NGHTTP2_NO_ERROR && !stream->is_ours && !stream->is_tunnel) {
         coil_cancel_because(stream->task, "the client has reset the stream");
     }
 }
@@ -147,9 +161,9 @@ static void end_handler(struct coil__http2_stream *stream)
     }
     h2->unsent_count++;
     if (exchange->state != COIL__HTTP_ANSWERED || exchange->is_broken) {
-        coil__http2_reset(stream, NGHTTP2_INTERNAL_ERROR);
-    } else if (stream->is_sent && !stream->is_ended) {
-        coil__http2_reset(stream, NGHTTP2_NO_ERROR);
+        coil__http2_reset(stream, stream->is_tunnel ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR);
+    } else {
+        coil__http2_end_request(stream);
     }
     if (!h2->is_receiving) {
         coil__http2_nudge(h2); /* from now on it watches whether the rest is sent */
@@ -210,7 +224,7 @@ int coil__http2_take_data(struct coil__http2_stream *stream, const void *data, s
     }
     stream->received += size;
     coil_event_set(&stream->readable);
-    if (stream->received > exchange->service->settings.max_body && !stream->connect_protocol) {
+    if (stream->received > exchange->service->settings.max_body && !stream->is_connect) {
         return fail(exchange, -COIL_ELIMIT, 413);
     }
     if (coil__http_reserve(&stream->in, size) < 0) {
@@ -267,9 +281,7 @@ static int wait_for_body(struct coil__http2_stream *stream)
             return fail(exchange, -COIL_EINCOMPLETE, 0);
         }
         ask(stream);
-        rc = wait_for(&stream->readable, stream->connect_protocol
-                                             ? COIL_NEVER
-                                             : exchange->service->settings.body_timeout_ns);
+        rc = wait_for(&stream->readable, exchange->service->settings.body_timeout_ns);
         if (coil__http_was_slow(rc)) {
             fail(exchange, -ETIMEDOUT, 408);
             if (exchange->state == COIL__HTTP_UNANSWERED) {
@@ -284,17 +296,10 @@ static int wait_for_body(struct coil__http2_stream *stream)
     return 1;
 }
 
-static ssize_t read_body(struct coil_http_exchange *exchange, void *buf, size_t size)
+size_t coil__http2_take_input(struct coil__http2_stream *stream, void *buf, size_t size)
 {
-    struct coil__http2_stream *stream = coil__http2_stream_of(exchange);
     struct coil__http_buffer *in = &stream->in;
-    int rc = wait_for_body(stream);
 
-    if (rc <= 0) {
-        exchange->is_read = exchange->is_read || rc == 0;
-        return rc;
-    }
-    exchange->awaits_continue = false;
     size = size < coil__http_size(in) ? size : coil__http_size(in);
     memcpy(buf, in->data + in->start, size);
     in->start += size;
@@ -304,13 +309,27 @@ static ssize_t read_body(struct coil_http_exchange *exchange, void *buf, size_t 
         nghttp2_session_consume_connection(stream->h2->session, size);
     }
     coil__http2_pump_later(stream->h2);
-    exchange->piece = coil__http_size(in);
-    exchange->left -= exchange->framing == COIL__HTTP1_LENGTH ? size : 0;
-    if (exchange->piece == 0) {
+    if (coil__http_size(in) == 0) {
         in->start = 0;
         in->end = 0;
-        exchange->is_read = stream->is_ended;
     }
+    return size;
+}
+
+static ssize_t read_body(struct coil_http_exchange *exchange, void *buf, size_t size)
+{
+    struct coil__http2_stream *stream = coil__http2_stream_of(exchange);
+    int rc = wait_for_body(stream);
+
+    if (rc <= 0) {
+        exchange->is_read = exchange->is_read || rc == 0;
+        return rc;
+    }
+    exchange->awaits_continue = false;
+    size = coil__http2_take_input(stream, buf, size);
+    exchange->piece = coil__http_size(&stream->in);
+    exchange->left -= exchange->framing == COIL__HTTP1_LENGTH ? size : 0;
+    exchange->is_read = exchange->piece == 0 && stream->is_ended;
     return (ssize_t)size;
 }
 
@@ -321,7 +340,7 @@ static int check(struct coil__http2_stream *stream)
 {
     struct coil_http_exchange *exchange = &stream->exchange;
 
-    if (stream->id > 0 && stream->h2->error == 0) {
+    if (stream->id > 0 && stream->h2->error == 0 && !stream->h2->has_ended) {
         return 0;
     }
     exchange->is_broken = true;
@@ -329,7 +348,7 @@ static int check(struct coil__http2_stream *stream)
     return exchange->error;
 }
 
-static void resume(struct coil__http2_stream *stream)
+void coil__http2_resume(struct coil__http2_stream *stream)
 {
     if (stream->is_deferred) {
         stream->is_deferred = false;
@@ -378,7 +397,7 @@ static int lend(struct coil__http2_stream *stream, const void *body, size_t size
     }
     stream->lent = body;
     stream->lent_size = size;
-    resume(stream);
+    coil__http2_resume(stream);
     rc = wait_until_taken(stream, false);
     if (rc < 0) {
         stream->is_whole = false;
@@ -420,7 +439,7 @@ static int send_parts(struct coil_http_exchange *exchange, const void *body, siz
         return lend(stream, body, size);
     }
     stream->is_whole = is_end;
-    resume(stream);
+    coil__http2_resume(stream);
     return 0;
 }
 

@@ -1,4 +1,5 @@
-/* upgrade.c - switching protocols on a connection of HTTP/1.1 (RFC 9110, section 7.8).
+/* upgrade.c - switching protocols on a connection of HTTP/1.1 (RFC 9110, section 7.8), or on a
+ * stream of HTTP/2 (RFC 8441).
  *
  * The stream stays the connection's, which closes or aborts it behind the handler, as ever. The
  * strings of the request stay in the connection's buffers, of which nothing else is kept.
@@ -6,18 +7,16 @@
 #include "http/upgrade.h"
 
 #include "base/memory.h"
+#include "http/http2.h"
 #include "http/websocket.h"
 
 #include <coil/task.h>
 
 #include <errno.h>
 
-int coil__http_may_upgrade(const struct coil_http_exchange *exchange)
+bool coil__http_is_connect(struct coil_http_exchange *exchange)
 {
-    if (!exchange->conn) {
-        return -EOPNOTSUPP;
-    }
-    return exchange->state == COIL__HTTP_UNANSWERED ? 0 : -COIL_EINVALIDSTATE;
+    return !exchange->conn && coil__http2_stream_of(exchange)->is_connect;
 }
 
 bool coil__http_is_upgradable(const struct coil_http_exchange *exchange)
@@ -28,8 +27,13 @@ bool coil__http_is_upgradable(const struct coil_http_exchange *exchange)
 void coil__http_carrier(struct coil_http_exchange *exchange,
                         struct coil__websocket_carrier *ret_carrier)
 {
-    *ret_carrier = (struct coil__websocket_carrier){.class_ = &coil__websocket_stream_class,
-                                                    .stream = exchange->conn->stream};
+    if (exchange->conn) {
+        *ret_carrier = (struct coil__websocket_carrier){.class_ = &coil__websocket_stream_class,
+                                                        .stream = exchange->conn->stream};
+    } else {
+        *ret_carrier = (struct coil__websocket_carrier){.class_ = &coil__http2_tunnel_class,
+                                                        .exchange = exchange};
+    }
 }
 
 /* Bytes that a client has sent without waiting for the answer. */
@@ -131,8 +135,8 @@ static int send_head(struct coil_http_exchange *exchange, const char *lines, siz
     return rc;
 }
 
-int coil__http_upgrade(struct coil_http_exchange *exchange, const char *lines, size_t size,
-                       struct coil_websocket *ws)
+static int switch_connection(struct coil_http_exchange *exchange, const char *lines, size_t size,
+                             struct coil_websocket *ws)
 {
     struct coil__http_connection *conn = exchange->conn;
     int rc = move_rest(conn, ws);
@@ -152,33 +156,69 @@ int coil__http_upgrade(struct coil_http_exchange *exchange, const char *lines, s
     coil__http_buffer_free(&conn->memory.extra);
     coil__http_buffer_free(&conn->memory.pending);
     coil__http_buffer_free(&conn->memory.content);
-    conn->websocket = ws;
-    if (conn->service->is_closing) {
+    return 0;
+}
+
+static int switch_stream(struct coil_http_exchange *exchange, const char *lines, size_t size)
+{
+    struct coil__http_buffer *extra = &exchange->memory->extra;
+    size_t before = extra->end;
+    int rc = coil__http_reserve(extra, size);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (size > 0) {
+        coil__http_put(extra, lines, size);
+    }
+    rc = coil__http2_open_tunnel(coil__http2_stream_of(exchange));
+    if (rc < 0) {
+        extra->end = before;
+        return rc;
+    }
+    coil__http_buffer_free(extra);
+    coil__http_buffer_free(&exchange->memory->pending);
+    coil__http_buffer_free(&exchange->memory->content);
+    return 0;
+}
+
+int coil__http_upgrade(struct coil_http_exchange *exchange, const char *lines, size_t size,
+                       struct coil_websocket *ws)
+{
+    int rc = exchange->conn ? switch_connection(exchange, lines, size, ws)
+                            : switch_stream(exchange, lines, size);
+
+    if (rc < 0) {
+        return rc;
+    }
+    exchange->websocket = ws;
+    if (exchange->service->is_closing) {
         coil__websocket_go_away(ws);
     }
     return 0;
 }
 
-int coil__http_ask_for_upgrade(struct coil_http_exchange *exchange, unsigned status,
-                               const char *text)
+int coil__http_ask_for_upgrade(struct coil_http_exchange *exchange, const char *text)
 {
     static const char line[] = "Connection: Upgrade\r\n";
     struct coil__http_buffer *extra = &exchange->memory->extra;
-    int rc = coil_http_add_field(exchange, "Upgrade", "websocket");
+    int rc = coil_http_add_field(exchange, "Sec-WebSocket-Version", "13");
 
-    rc = rc < 0 ? rc : coil_http_add_field(exchange, "Sec-WebSocket-Version", "13");
+    if (!exchange->conn) {
+        return rc < 0 ? rc : coil_http_reply(exchange, 400, "text/plain", text, strlen(text));
+    }
+    rc = rc < 0 ? rc : coil_http_add_field(exchange, "Upgrade", "websocket");
     rc = rc < 0 ? rc : coil__http_reserve(extra, sizeof line);
     if (rc == 0) {
         coil__http_put(extra, line, sizeof line - 1);
-        rc = coil_http_reply(exchange, status, "text/plain", text, strlen(text));
+        rc = coil_http_reply(exchange, 426, "text/plain", text, strlen(text));
     }
     return rc;
 }
 
 int coil__http_end_upgrade(struct coil_http_exchange *exchange, int rc)
 {
-    struct coil__http_connection *conn = exchange->conn;
-    struct coil_websocket *ws = conn ? conn->websocket : NULL;
+    struct coil_websocket *ws = exchange->websocket;
 
     if (ws) {
         rc = coil__websocket_end(ws, rc);
@@ -186,7 +226,7 @@ int coil__http_end_upgrade(struct coil_http_exchange *exchange, int rc)
             exchange->is_broken = true;
             exchange->error = ws->error == -ENOMEM || ws->error == -ECANCELED ? 0 : -ECONNABORTED;
         }
-        conn->websocket = NULL;
+        exchange->websocket = NULL;
         coil__websocket_free(ws);
     }
     return rc;
@@ -194,7 +234,9 @@ int coil__http_end_upgrade(struct coil_http_exchange *exchange, int rc)
 
 void coil__http_upgrade_go_away(struct coil__http_connection *conn)
 {
-    if (conn->websocket) {
-        coil__websocket_go_away(conn->websocket);
+    if (conn->http2) {
+        coil__http2_go_away(conn->http2);
+    } else if (conn->exchange.websocket) {
+        coil__websocket_go_away(conn->exchange.websocket);
     }
 }

@@ -1,5 +1,5 @@
-/* upgrade.h - a connection that switches from HTTP to WebSocket: all that the server and its
- * WebSockets need of each other. */
+/* upgrade.h - a connection, or a stream of HTTP/2, that switches to WebSocket: all that the server
+ * and its WebSockets need of each other. */
 #ifndef COIL__HTTP_UPGRADE_H
 #define COIL__HTTP_UPGRADE_H
 
@@ -13,8 +13,8 @@ struct coil_websocket;
 
 /* --- for WebSockets --- */
 
-/* 0, or why the exchange cannot be switched: -COIL_EINVALIDSTATE (it is answered), -EOPNOTSUPP. */
-int coil__http_may_upgrade(const struct coil_http_exchange *exchange);
+/* An extended CONNECT of HTTP/2 (RFC 8441): neither Upgrade nor a key is needed. */
+bool coil__http_is_connect(struct coil_http_exchange *exchange);
 
 /* HTTP/1.0, or a request with a body: neither can be switched. */
 bool coil__http_is_upgradable(const struct coil_http_exchange *exchange);
@@ -23,16 +23,15 @@ bool coil__http_is_upgradable(const struct coil_http_exchange *exchange);
 void coil__http_carrier(struct coil_http_exchange *exchange,
                         struct coil__websocket_carrier *ret_carrier);
 
-/* Answers 101. lines: field lines, each with its end. Then the connection is the WebSocket's, which
- * gets what was received behind the head, and is freed by the server. 0, or an error as
- * coil_http_reply: then it is still the caller's. */
+/* Answers 101; HTTP/2: 200. lines: field lines, each with its end. Then the connection (or the
+ * stream) is the WebSocket's, which gets what was received behind the head, and is freed by the
+ * server. 0, or an error as coil_http_reply: then it is still the caller's. */
 int coil__http_upgrade(struct coil_http_exchange *exchange, const char *lines, size_t size,
                        struct coil_websocket *ws);
 
-/* Answers a request that is refused, and says that another protocol would have been welcome (RFC
- * 9110, section 15.5.22). */
-int coil__http_ask_for_upgrade(struct coil_http_exchange *exchange, unsigned status,
-                               const char *text);
+/* Answers a request that is refused, and says that another protocol would have been welcome: 426
+ * (RFC 9110, section 15.5.22); in HTTP/2, which knows no Upgrade, 400. */
+int coil__http_ask_for_upgrade(struct coil_http_exchange *exchange, const char *text);
 
 /* --- for the server --- */
 

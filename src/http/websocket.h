@@ -1,6 +1,6 @@
 /* websocket.h - what the files of the WebSockets share.
  *
- * A WebSocket stands on a carrier: an HTTP/1.1 connection's stream, or whatever else moves bytes.
+ * A WebSocket stands on a carrier: an HTTP/1.1 connection's stream, or a stream of HTTP/2.
  * It receives into `in`, where frames are taken apart; a small message is lent from there, others
  * are put together in `message`. What was understood of a frame and of a message stands in the
  * struct, so a receive may be cancelled at any wait.
@@ -36,8 +36,9 @@ struct coil__websocket_carrier_class {
 
 struct coil__websocket_carrier {
     const struct coil__websocket_carrier_class *class_;
-    struct coil_stream *stream; /* NULL: it is closed */
-    bool is_owned;              /* else who has lent it closes or aborts it */
+    struct coil_stream *stream;          /* NULL: it is closed */
+    bool is_owned;                       /* else who has lent it closes or aborts it */
+    struct coil_http_exchange *exchange; /* HTTP/2: whose stream it is, and `stream` is NULL */
 };
 
 /* --- WebSockets --- */

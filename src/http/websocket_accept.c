@@ -16,6 +16,7 @@
 /* What is agreed on. */
 struct agreement {
     struct coil__slice key;
+    bool has_key;         /* HTTP/1.1 */
     const char *protocol; /* of the options; or NULL */
     struct coil__websocket_deflate deflate;
 };
@@ -102,26 +103,41 @@ static int refuse(struct coil_http_exchange *exchange, unsigned status, const ch
     return coil_http_reply(exchange, status, "text/plain", text, strlen(text));
 }
 
-/* 1: it is a good one; 0: it has been answered; or an error. */
-static int check(struct coil_http_exchange *exchange, const struct coil_websocket_options *options)
+/* 1: it is a request for a WebSocket; 0: it has been answered; or an error. */
+static int check_wish(struct coil_http_exchange *exchange)
 {
-    const char *key = coil_http_get_field(exchange, "Sec-WebSocket-Key");
-
+    if (coil__http_is_connect(exchange)) { /* RFC 8441, section 5 */
+        return 1;
+    }
     if (strcmp(coil_http_method(exchange), "GET") != 0) { /* section 4.1, item 2 */
         int rc = coil_http_add_field(exchange, "Allow", "GET");
 
         return rc < 0 ? rc : refuse(exchange, 405, "A WebSocket begins with GET.\n");
     }
-    if (!lists(exchange, "Upgrade", "websocket", false) || /* section 4.2.1, items 3 and 4 */
+    if (!exchange->conn ||
+        !lists(exchange, "Upgrade", "websocket", false) || /* section 4.2.1, items 3 and 4 */
         !lists(exchange, "Connection", "Upgrade", false)) {
-        return coil__http_ask_for_upgrade(exchange, 426, "This is a WebSocket.\n");
+        return coil__http_ask_for_upgrade(exchange, "This is a WebSocket.\n");
+    }
+    return 1;
+}
+
+/* The same, and it is a good one. */
+static int check(struct coil_http_exchange *exchange, const struct coil_websocket_options *options)
+{
+    const char *key = coil_http_get_field(exchange, "Sec-WebSocket-Key");
+    bool is_connect = coil__http_is_connect(exchange);
+    int rc = check_wish(exchange);
+
+    if (rc <= 0) {
+        return rc;
     }
     if (count_of(exchange, "Sec-WebSocket-Version") != 1 || /* item 6, and section 4.4 */
         strcmp(coil_http_get_field(exchange, "Sec-WebSocket-Version"), "13") != 0) {
-        return coil__http_ask_for_upgrade(exchange, 426, "The version is 13.\n");
+        return coil__http_ask_for_upgrade(exchange, "The version is 13.\n");
     }
-    if (count_of(exchange, "Sec-WebSocket-Key") != 1 || /* item 5 */
-        !coil__websocket_is_key(coil__slice_of(key))) {
+    if (!is_connect && (count_of(exchange, "Sec-WebSocket-Key") != 1 || /* item 5 */
+                        !coil__websocket_is_key(coil__slice_of(key)))) {
         return refuse(exchange, 400, "There is no Sec-WebSocket-Key.\n");
     }
     if (!coil__http_is_upgradable(exchange)) {
@@ -140,7 +156,9 @@ static void agree(const struct coil_http_exchange *exchange,
     const struct coil_http_field *fields = coil_http_get_fields(exchange, &count);
 
     *ret = (struct agreement){
-        .key = coil__slice_of(coil_http_get_field(exchange, "Sec-WebSocket-Key"))};
+        .key = coil__slice_of(coil_http_get_field(exchange, "Sec-WebSocket-Key")),
+        .has_key = exchange->conn != NULL,
+    };
     for (size_t i = 0; options->protocols && options->protocols[i] && !ret->protocol; i++) {
         if (lists(exchange, "Sec-WebSocket-Protocol", options->protocols[i], true)) {
             ret->protocol = options->protocols[i];
@@ -165,17 +183,19 @@ static int write_lines(const struct agreement *agreement, struct coil__http_buff
     char answer[COIL__WEBSOCKET_OFFER_ROOM] = "";
     struct coil__http1_writer writer;
     int64_t length;
-    int rc = coil__websocket_accept_of(agreement->key, accept);
+    int rc = agreement->has_key ? coil__websocket_accept_of(agreement->key, accept) : 0;
 
     rc = rc < 0 ? rc : coil__http_reserve(lines, room);
     if (rc < 0) {
         return rc;
     }
     coil__http1_writer_init(&writer, lines->data, room);
-    coil__http1_write_field(&writer, coil__slice_of("Upgrade"), coil__slice_of("websocket"));
-    coil__http1_write_field(&writer, coil__slice_of("Connection"), coil__slice_of("Upgrade"));
-    coil__http1_write_field(&writer, coil__slice_of("Sec-WebSocket-Accept"),
-                            coil__slice_of(accept));
+    if (agreement->has_key) {
+        coil__http1_write_field(&writer, coil__slice_of("Upgrade"), coil__slice_of("websocket"));
+        coil__http1_write_field(&writer, coil__slice_of("Connection"), coil__slice_of("Upgrade"));
+        coil__http1_write_field(&writer, coil__slice_of("Sec-WebSocket-Accept"),
+                                coil__slice_of(accept));
+    }
     if (agreement->protocol) {
         coil__http1_write_field(&writer, coil__slice_of("Sec-WebSocket-Protocol"),
                                 coil__slice_of(agreement->protocol));
@@ -236,7 +256,7 @@ int coil_websocket_accept(struct coil_http_exchange *exchange,
         return -EINVAL;
     }
     rc = coil_check_cancel();
-    rc = rc < 0 ? rc : coil__http_may_upgrade(exchange);
+    rc = rc == 0 && exchange->state != COIL__HTTP_UNANSWERED ? -COIL_EINVALIDSTATE : rc;
     rc = rc < 0 ? rc : check(exchange, options);
     if (rc <= 0) {
         return rc;
