@@ -33,6 +33,9 @@
  * for a flood of empty fragments, 1009 for what is too large. No memory is held for more than
  * max_message, compressed or not; an idle connection holds no buffers to speak of.
  *
+ * Over HTTP/2 a WebSocket is a stream beside others on one connection (RFC 8441). The handler is
+ * the same, and sees a GET; servers offer that by themselves.
+ *
  * A WebSocket that was accepted belongs to the server: when the handler returns it is closed, with
  * 1000, or with 1011 after an error, and then it is gone. One that was connected is the caller's,
  * who frees it. asyncio has no counterpart; websockets, aiohttp's WebSocketResponse and FastAPI's
@@ -86,12 +89,11 @@ COIL_BEGIN_DECLS
 
 /* --- beginning --- */
 
-/* Makes a WebSocket of a request (RFC 6455, section 4.2), in its handler. options: may be NULL.
- * Fields that were added to the exchange go along. ret_ws: valid until the handler returns. 1: it
+/* Makes a WebSocket of a request (RFC 6455, section 4.2; HTTP/2: RFC 8441), in its handler.
+ * options: may be NULL. Fields that were added to the exchange go along. ret_ws: valid until the handler returns. 1: it
  * is open; 0: the request was none, or none that is allowed, and has been answered (400, 403, 405,
  * 426), so that the handler has but to return. Errors: -COIL_EINVALIDSTATE (answered already),
- * -EINVAL, -ENOMEM, -EOPNOTSUPP (not over this version of HTTP), and those of a write. Cancel: as
- * for coil_http_reply. */
+ * -EINVAL, -ENOMEM, and those of a write. Cancel: as for coil_http_reply. */
 COIL_EXPORT COIL_SUSPENDS int coil_websocket_accept(struct coil_http_exchange *exchange,
                                                     const struct coil_websocket_options *options,
                                                     struct coil_websocket **ret_ws);
