@@ -55,6 +55,8 @@ struct coil_tls_context;
  * response. */
 typedef int (*coil_http_handler)(struct coil_http_exchange *exchange, void *user);
 
+#define COIL_HTTP_ANY_RATE UINT32_MAX
+
 /* All-zero is the default of everything. Times: COIL_NEVER for none. */
 struct coil_http_server_options {
     struct coil_server_options server; /* how connections are accepted */
@@ -65,9 +67,15 @@ struct coil_http_server_options {
     int64_t idle_timeout_ns;  /* without a request on an open connection; 0: 75 s */
     int64_t body_timeout_ns;  /* each wait for more of a body; 0: 30 s; 408 */
     int64_t write_timeout_ns; /* each wait for room to write; 0: 30 s */
-    uint64_t max_requests;    /* on one connection; 0: no limit */
-    uint32_t max_streams;     /* requests at once on a connection of HTTP/2; 0: 100 */
-    bool refuse_connect;      /* HTTP/2: clients are not told that WebSockets may begin here (RFC
+    /* Bytes a second below which a client uses these two times up, however often it moves one: what
+     * it is waited for is taken from the time, what it sends (or reads) gives it back, up to the
+     * whole of it. Time that a handler takes does not count, nor does a WebSocket's. Kestrel:
+     * MinRequestBodyDataRate, MinResponseDataRate. */
+    uint32_t min_body_rate;  /* 0: 240; COIL_HTTP_ANY_RATE: none */
+    uint32_t min_write_rate; /* the same for responses */
+    uint64_t max_requests;   /* on one connection; 0: no limit */
+    uint32_t max_streams;    /* requests at once on a connection of HTTP/2; 0: 100 */
+    bool refuse_connect;     /* HTTP/2: clients are not told that WebSockets may begin here (RFC
                                  8441), and open a connection of HTTP/1.1 for them */
     struct coil_tls_context *tls; /* of a server, borrowed as long as it runs: then it speaks https;
                                      NULL: http. COIL_HTTP_ALPN among its options: HTTP/2 too */

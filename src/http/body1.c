@@ -6,6 +6,8 @@
  */
 #include "http/http.h"
 
+#include <coil/loop.h>
+
 #include <errno.h>
 
 /* --- errors --- */
@@ -57,6 +59,20 @@ static int ask(struct coil_http_exchange *exchange)
     return rc;
 }
 
+/* Until when to wait; and what has come of it. */
+static int64_t begin_wait(const struct coil_http_exchange *exchange)
+{
+    int64_t timeout = exchange->service->settings.body_timeout_ns;
+
+    return coil__http_after(coil__http_time_left(exchange->body_used_ns, timeout));
+}
+
+static void end_wait(struct coil_http_exchange *exchange, int64_t since, size_t bytes)
+{
+    coil__http_use_time(&exchange->body_used_ns, coil_now() - since, bytes,
+                        exchange->service->settings.min_body_rate);
+}
+
 static ssize_t read_known(struct coil_http_exchange *exchange, void *buf, size_t size)
 {
     struct coil__http_connection *conn = exchange->conn;
@@ -70,13 +86,14 @@ static ssize_t read_known(struct coil_http_exchange *exchange, void *buf, size_t
         coil__http_take(conn, size);
         count = (ssize_t)size;
     } else {
+        int64_t since = coil_now();
         int rc = ask(exchange);
 
         if (rc < 0) {
             return rc;
         }
-        count = coil__http_receive(conn, buf, size,
-                                   coil__http_after(conn->service->settings.body_timeout_ns));
+        count = coil__http_receive(conn, buf, size, begin_wait(exchange));
+        end_wait(exchange, since, count > 0 ? (size_t)count : 0);
         if (count <= 0) {
             return fail_to_receive(exchange, (int)count);
         }
@@ -167,11 +184,13 @@ static size_t take_piece(struct coil_http_exchange *exchange, void *buf, size_t 
 
 static ssize_t read_chunked(struct coil_http_exchange *exchange, void *buf, size_t size)
 {
-    int64_t timeout = exchange->conn->service->settings.body_timeout_ns;
     int rc = 1;
 
     if (exchange->piece == 0) {
-        rc = find_piece(exchange, coil__http_after(timeout));
+        int64_t since = coil_now();
+
+        rc = find_piece(exchange, begin_wait(exchange));
+        end_wait(exchange, since, exchange->piece);
     }
     return rc <= 0 ? rc : (ssize_t)take_piece(exchange, buf, size);
 }

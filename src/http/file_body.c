@@ -10,6 +10,7 @@
 
 #include <coil/file.h>
 #include <coil/http_files.h>
+#include <coil/loop.h>
 #include <coil/task.h>
 
 #include <errno.h>
@@ -48,20 +49,26 @@ static bool is_of_the_file(int error)
 static ssize_t send_in_time(struct coil__http_connection *conn, int fd, int64_t *offset,
                             uint64_t size)
 {
+    const struct coil__http_settings *settings = &conn->service->settings;
+    int64_t *used = &conn->exchange.used_ns;
     struct coil_scope scope = {0};
     size_t queued = coil_stream_get_write_buffer_size(conn->stream);
+    int64_t since = coil_now();
+    size_t left;
     ssize_t n;
 
-    coil_scope_open_timeout(&scope, conn->service->settings.write_timeout_ns);
+    coil_scope_open_timeout(&scope, coil__http_time_left(*used, settings->write_timeout_ns));
     n = coil_stream_sendfile(conn->stream, fd, offset, size < SIZE_MAX ? (size_t)size : SIZE_MAX);
     coil_scope_close(&scope);
+    left = coil_stream_get_write_buffer_size(conn->stream);
+    coil__http_use_time(used, coil_now() - since,
+                        (n > 0 ? (uint64_t)n : 0) + (left < queued ? queued - left : 0),
+                        settings->min_write_rate);
     if (n == 0) {
         return -COIL_EINCOMPLETE;
     }
-    /* It reads what was written before, however slowly. */
-    if (n == -ETIMEDOUT && coil_stream_get_write_buffer_size(conn->stream) < queued &&
-        coil_check_cancel() == 0) {
-        return 0;
+    if (n == -ETIMEDOUT && left < queued && coil_check_cancel() == 0) {
+        return 0; /* it reads what was written before */
     }
     return n;
 }

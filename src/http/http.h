@@ -45,6 +45,8 @@ struct coil__http_settings {
     int64_t idle_timeout_ns;
     int64_t body_timeout_ns;
     int64_t write_timeout_ns;
+    uint32_t min_body_rate;  /* 0: none */
+    uint32_t min_write_rate; /* 0: none */
     uint64_t max_requests;
     uint32_t max_streams;
     bool has_connect;     /* RFC 8441: WebSockets over HTTP/2 */
@@ -143,6 +145,7 @@ struct coil_http_exchange {
     uint64_t handed_out;   /* bytes of it, if there is one */
     int body_error;        /* nothing can be read any more */
     unsigned body_status;  /* what is answered to that; 0: nothing */
+    int64_t body_used_ns;  /* of the time that its client has to send it (rate.c) */
     /* The response. */
     enum coil__http_state state;
     unsigned status;
@@ -157,6 +160,7 @@ struct coil_http_exchange {
     int64_t announced; /* bytes of the body; -1: not known */
     uint64_t written;  /* of those */
     uint64_t sent;     /* bytes of the body as they were coded */
+    int64_t used_ns;   /* of the time that its client has to read it (rate.c) */
     int64_t began_at;  /* when the handler was called, if there is a log or metrics; else 0 */
     struct coil__http_compression *compression; /* that was asked for (compress.h); or NULL */
 };
@@ -222,6 +226,15 @@ void coil__http_take(struct coil__http_connection *conn, size_t size);
 
 /* Whether that error is of a deadline of ours, and not of the caller's. */
 bool coil__http_was_slow(int error);
+
+/* --- rate.c --- */
+
+/* How long to wait: what is left of a timeout. COIL_NEVER stays that. */
+int64_t coil__http_time_left(int64_t used_ns, int64_t timeout_ns);
+
+/* The peer was waited for so long, and has moved so many bytes since the last call. rate: bytes a
+ * second that are fast enough; 0: any are. */
+void coil__http_use_time(int64_t *used_ns, int64_t waited_ns, uint64_t bytes, uint32_t rate);
 
 /* --- request.c --- */
 

@@ -64,6 +64,7 @@ struct coil__http2_connection {
     struct coil_task *sender;       /* is_sending: that task */
     bool has_ended;                 /* nothing is received any more */
     struct coil_event sent;         /* set when it has ended */
+    int64_t used_ns;                /* of the time that the client has to read it (rate.c) */
     bool is_receiving;              /* the pump follows anyway */
     bool is_draining;               /* GOAWAY was said */
     int error;                      /* nothing is sent any more; 0 before */
@@ -91,17 +92,19 @@ struct coil__http2_stream {
     bool is_tunnel;                /* and it has: DATA frames are its bytes (http2_tunnel.c) */
     struct coil__http_buffer in;   /* of the body, not read yet */
     uint64_t received;             /* of the body */
+    uint64_t rated;                /* of those, by the last wait for more (rate.c) */
     bool is_ended;                 /* END_STREAM has come */
     struct coil_event readable;
     /* The response. */
     struct coil__http_buffer out; /* of the body, not sent yet */
     const char *lent;             /* and behind it, of a write that waits */
     size_t lent_size;
-    bool is_whole;    /* nothing more will come */
-    bool is_deferred; /* nghttp2 has asked in vain */
-    bool is_sent;     /* END_STREAM has gone out */
-    bool is_ours;     /* we have reset it */
-    bool has_moved;   /* something was sent since it was last looked at */
+    bool is_whole;      /* nothing more will come */
+    bool is_deferred;   /* nghttp2 has asked in vain */
+    bool is_sent;       /* END_STREAM has gone out */
+    bool is_ours;       /* we have reset it */
+    size_t moved;       /* bytes that were sent since it was last looked at */
+    int64_t watched_at; /* is_handled: when that was */
     struct coil_event writable;
     struct coil__http_memory memory;
     struct coil_http_exchange exchange;

@@ -102,16 +102,26 @@ static int64_t deadline(struct coil__http2_connection *h2)
     return h2->stall_at > 0 ? sooner(when, h2->stall_at) : when;
 }
 
-/* A client that gives no window could keep responses here for ever. */
+/* A client that gives no window, or hardly any, could keep responses here for ever. */
 static void reset_stalled(struct coil__http2_connection *h2)
 {
+    const struct coil__http_settings *settings = &h2->service->settings;
+    int64_t now = coil_now();
+
     COIL__LIST_FOREACH(&h2->streams, link) {
         struct coil__http2_stream *stream = COIL__CONTAINER(link, struct coil__http2_stream, link);
+        int64_t *used = &stream->exchange.used_ns;
 
-        if (stream->is_handled && !stream->has_moved) {
+        if (!stream->is_handled) {
+            continue;
+        }
+        coil__http_use_time(used, now - stream->watched_at, stream->moved,
+                            settings->min_write_rate);
+        stream->watched_at = now;
+        stream->moved = 0;
+        if (coil__http_time_left(*used, settings->write_timeout_ns) == 0) {
             coil__http2_reset(stream, stream->is_sent ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
         }
-        stream->has_moved = false;
     }
     h2->stall_at = 0;
 }

@@ -39,6 +39,7 @@ static void move_data(struct coil__http2_stream *stream, struct coil__http_buffe
 {
     struct coil__http_buffer *out = &stream->out;
     size_t step = coil__http_size(out) < size ? coil__http_size(out) : size;
+    size_t moved = size;
 
     if (step > 0) {
         coil__http_put(into, out->data + out->start, step);
@@ -54,7 +55,7 @@ static void move_data(struct coil__http2_stream *stream, struct coil__http_buffe
         stream->lent += size;
         stream->lent_size -= size;
     }
-    stream->has_moved = true;
+    stream->moved += moved;
     if (stream->lent_size == 0) {
         coil_event_set(&stream->writable);
     }
@@ -105,14 +106,20 @@ static int gather(struct coil__http2_connection *h2, struct coil__http_buffer *i
 /* 0; or an error: the stream's, a cancel's, or -ETIMEDOUT when nothing at all went out in time. */
 static int send_all(struct coil__http2_connection *h2, struct coil__http_buffer *rest)
 {
+    const struct coil__http_settings *settings = &h2->service->settings;
+
     while (coil__http_size(rest) > 0) {
         struct coil_scope scope = {0};
+        int64_t since = coil_now();
         ssize_t sent;
         int rc;
 
-        coil_scope_open_timeout(&scope, h2->service->settings.write_timeout_ns);
+        coil_scope_open_timeout(&scope,
+                                coil__http_time_left(h2->used_ns, settings->write_timeout_ns));
         sent = coil_stream_write(h2->conn->stream, rest->data + rest->start, coil__http_size(rest));
         coil_scope_close(&scope);
+        coil__http_use_time(&h2->used_ns, coil_now() - since, sent > 0 ? (uint64_t)sent : 0,
+                            settings->min_write_rate);
         rc = coil_check_cancel();
         if (sent <= 0 || rc < 0) {
             return rc < 0 ? rc : sent < 0 ? (int)sent : -ETIMEDOUT;
@@ -157,6 +164,7 @@ static int send_later(struct coil__http2_connection *h2, size_t taken)
     h2->rest.start += taken;
     *output = (struct coil__http_buffer){0};
     h2->is_sending = true;
+    h2->used_ns = 0; /* the client has read all that was before */
     h2->sender = task;
     coil_event_clear(&h2->sent);
     return coil_group_adopt(&h2->group, task);

@@ -160,6 +160,8 @@ static void end_handler(struct coil__http2_stream *stream)
         return;
     }
     h2->unsent_count++;
+    stream->watched_at = coil_now();
+    stream->moved = 0;
     if (exchange->state != COIL__HTTP_ANSWERED || exchange->is_broken) {
         coil__http2_reset(stream, stream->is_tunnel ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR);
     } else {
@@ -264,6 +266,20 @@ static void ask(struct coil__http2_stream *stream)
     stream->exchange.awaits_continue = false;
 }
 
+/* Within what is left of the time. */
+static int wait_for_more(struct coil__http2_stream *stream)
+{
+    const struct coil__http_settings *settings = &stream->exchange.service->settings;
+    int64_t *used = &stream->exchange.body_used_ns;
+    int64_t since = coil_now();
+    int rc = wait_for(&stream->readable, coil__http_time_left(*used, settings->body_timeout_ns));
+
+    coil__http_use_time(used, coil_now() - since, stream->received - stream->rated,
+                        settings->min_body_rate);
+    stream->rated = stream->received;
+    return rc;
+}
+
 /* 1: something is there to be read; 0: the end; or an error. */
 static int wait_for_body(struct coil__http2_stream *stream)
 {
@@ -281,7 +297,7 @@ static int wait_for_body(struct coil__http2_stream *stream)
             return fail(exchange, -COIL_EINCOMPLETE, 0);
         }
         ask(stream);
-        rc = wait_for(&stream->readable, exchange->service->settings.body_timeout_ns);
+        rc = wait_for_more(stream);
         if (coil__http_was_slow(rc)) {
             fail(exchange, -ETIMEDOUT, 408);
             if (exchange->state == COIL__HTTP_UNANSWERED) {
@@ -363,16 +379,20 @@ static size_t left(const struct coil__http2_stream *stream, bool all)
 }
 
 /* Waits until nghttp2 has taken what was lent; with `all`, also what was copied. A client that goes
- * on reading, however slowly, is not too slow. */
+ * on reading gets more time by that. */
 static int wait_until_taken(struct coil__http2_stream *stream, bool all)
 {
     const struct coil__http_settings *settings = &stream->exchange.service->settings;
+    int64_t *used = &stream->exchange.used_ns;
     int rc = left(stream, all) > 0 ? check(stream) : 0;
 
     while (rc == 0 && left(stream, all) > 0) {
         size_t before = left(stream, true);
+        int64_t since = coil_now();
 
-        rc = wait_for(&stream->writable, settings->write_timeout_ns);
+        rc = wait_for(&stream->writable, coil__http_time_left(*used, settings->write_timeout_ns));
+        coil__http_use_time(used, coil_now() - since, stream->moved, settings->min_write_rate);
+        stream->moved = 0;
         if (left(stream, all) == 0) {
             return 0;
         }

@@ -4,8 +4,8 @@
  * and pipelined responses leave in one piece. Where the stream is known to have room, there is no
  * wait, and no timer is armed.
  *
- * A deadline that passes while the client goes on reading, however slowly, is no error: the stream
- * tells how much it has taken meanwhile, and the rest gets a deadline of its own.
+ * A deadline that passes while the client goes on reading is no error: the stream tells how much it
+ * has taken meanwhile, and that gives it more time for the rest (rate.c).
  */
 #include "http/http.h"
 
@@ -37,12 +37,17 @@ static void advance(struct iovec *iov, int count, size_t size)
 
 static ssize_t send_in_time(struct coil__http_connection *conn, const struct iovec *iov, int count)
 {
+    const struct coil__http_settings *settings = &conn->service->settings;
+    int64_t *used = &conn->exchange.used_ns;
     struct coil_scope scope = {0};
+    int64_t since = coil_now();
     ssize_t sent;
 
-    coil_scope_open_timeout(&scope, conn->service->settings.write_timeout_ns);
+    coil_scope_open_timeout(&scope, coil__http_time_left(*used, settings->write_timeout_ns));
     sent = coil_stream_writev(conn->stream, iov, count);
     coil_scope_close(&scope);
+    coil__http_use_time(used, coil_now() - since, sent > 0 ? (uint64_t)sent : 0,
+                        settings->min_write_rate);
     return sent;
 }
 
@@ -61,6 +66,10 @@ int coil__http_send(struct coil__http_connection *conn, struct iovec *iov, int c
         int rc;
 
         if (sent == (ssize_t)(size - done)) {
+            if (!may_wait && exchange->used_ns > 0) {
+                coil__http_use_time(&exchange->used_ns, 0, size,
+                                    conn->service->settings.min_write_rate);
+            }
             return 0;
         }
         rc = coil_check_cancel();

@@ -12,6 +12,13 @@ static int64_t time_of(int64_t given, int64_t usual)
     return given == 0 ? usual : given;
 }
 
+static uint32_t rate_of(uint32_t given)
+{
+    enum { USUAL = 240 }; /* Kestrel's */
+
+    return given == 0 ? USUAL : given == COIL_HTTP_ANY_RATE ? 0 : given;
+}
+
 static void take_settings(struct coil__http_settings *settings,
                           const struct coil_http_server_options *options)
 {
@@ -27,6 +34,8 @@ static void take_settings(struct coil__http_settings *settings,
         .idle_timeout_ns = time_of(options->idle_timeout_ns, 75 * COIL_SEC),
         .body_timeout_ns = time_of(options->body_timeout_ns, 30 * COIL_SEC),
         .write_timeout_ns = time_of(options->write_timeout_ns, 30 * COIL_SEC),
+        .min_body_rate = rate_of(options->min_body_rate),
+        .min_write_rate = rate_of(options->min_write_rate),
         .max_requests = options->max_requests,
         .max_streams = options->max_streams > 0 ? options->max_streams : 100,
         .has_connect = !options->refuse_connect,
