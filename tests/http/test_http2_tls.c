@@ -1,7 +1,7 @@
 /* Servers that speak https, and HTTP/2 where that was agreed on (RFC 9113, section 3.2); looked at
  * with curl, nghttp and h2load where they are there. */
 #include "../tls/certificates.h"
-#include "http2_talk.h"
+#include "tunnel_talk.h"
 
 #include <unistd.h>
 
@@ -14,6 +14,9 @@ static char large[200000];
 
 static int serve(struct coil_http_exchange *exchange, void *user)
 {
+    if (strcmp(coil_http_path(exchange), "/chat") == 0) {
+        return accept_socket(exchange, user);
+    }
     if (strcmp(coil_http_path(exchange), "/large") == 0) {
         return coil_http_reply(exchange, 200, "text/plain", large, sizeof large);
     }
@@ -74,6 +77,35 @@ TASK_TEST(https_with_http2)
     id = ask("GET", "/large", NULL, NULL);
     CHECK_INT(wait_answer(ask("POST", "/", NULL, &upload))->size, ==, sizeof large);
     CHECK_INT(wait_answer(id)->size, ==, sizeof large);
+    coil_stream_close(talk.client);
+    nghttp2_session_del(peer.session);
+    for (size_t i = 0; i < peer.count; i++) {
+        free(peer.answers[i].body);
+    }
+    close_server();
+    return 0;
+}
+
+/* RFC 8441: a WebSocket beside a request, on a connection of TLS. */
+TASK_TEST(https_with_http2_and_a_websocket)
+{
+    static const char *const alpn[] = {"h2", NULL};
+    const char *const fields[] = {":scheme", "https", "origin", "https://example.org", NULL};
+    struct tunnel tunnel;
+
+    open_peer(NULL, NULL, 0, false); /* its pair is not used */
+    coil_stream_write_eof(talk.client);
+    close_talk();
+    open_server(true);
+    talk.client = dial(alpn);
+    open_tunnel(&tunnel, fields);
+    say_text(&tunnel, "hello");
+    check_text(&tunnel, "hello");
+    say_message(&tunnel, 0x82, large, sizeof large);
+    CHECK_STR(get("/x")->body, "GET /x ?- @example.org");
+    CHECK(hear_message(&tunnel));
+    CHECK_INT(tunnel.size, ==, sizeof large);
+    close_tunnel(&tunnel);
     coil_stream_close(talk.client);
     nghttp2_session_del(peer.session);
     for (size_t i = 0; i < peer.count; i++) {
