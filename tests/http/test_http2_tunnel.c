@@ -1,8 +1,6 @@
 /* WebSockets over HTTP/2 (RFC 8441): what works as over HTTP/1.1, beside other requests. */
 #include "tunnel_talk.h"
 
-#include <coil/tls.h>
-
 /* --- beginning --- */
 
 /* Section 5: 200, and none of the fields that are HTTP/1.1's. */
@@ -161,17 +159,21 @@ TASK_TEST(http2_tunnel_several_beside_requests)
 
 TASK_TEST(http2_tunnel_pings)
 {
+    bool has_ping = false, has_pong = false;
     struct tunnel tunnel;
 
     sockets.options.ping_interval_ns = 20 * COIL_MSEC;
     open_peer(accept_socket, NULL, 0, false);
     open_tunnel(&tunnel, NULL);
     say_message(&tunnel, 0x89, "abc", 3);
-    CHECK(hear_message(&tunnel));
-    CHECK_INT(tunnel.first, ==, 0x8a);
-    CHECK_MEM(tunnel.payload, "abc", 3);
-    CHECK(hear_message(&tunnel)); /* RFC 6455, section 5.5.2: silence */
-    CHECK_INT(tunnel.first, ==, 0x89);
+    while (!has_pong || !has_ping) { /* RFC 6455, section 5.5.2: silence */
+        CHECK(hear_message(&tunnel));
+        has_ping = has_ping || tunnel.first == 0x89;
+        if (tunnel.first == 0x8a) {
+            CHECK_MEM(tunnel.payload, "abc", 3);
+            has_pong = true;
+        }
+    }
     say_message(&tunnel, 0x8a, NULL, 0);
     say_message(&tunnel, 0x88, "\x03\xe8", 2);
     while (hear_message(&tunnel)) {
