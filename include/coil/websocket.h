@@ -91,10 +91,10 @@ COIL_BEGIN_DECLS
 
 /* Makes a WebSocket of a request (RFC 6455, section 4.2; HTTP/2: RFC 8441), in its handler.
  * options: may be NULL. Fields that were added to the exchange go along. ret_ws: valid until the
- * handler returns. 1: it
- * is open; 0: the request was none, or none that is allowed, and has been answered (400, 403, 405,
- * 426), so that the handler has but to return. Errors: -COIL_EINVALIDSTATE (answered already),
- * -EINVAL, -ENOMEM, and those of a write. Cancel: as for coil_http_reply. */
+ * handler returns. 1: it is open; 0: the request was none, or none that is allowed, and has been
+ * answered (400, 403, 405, 426), so that the handler has but to return. Errors:
+ * -COIL_EINVALIDSTATE (answered already), -EINVAL, -ENOMEM, and those of a write. Cancel: as for
+ * coil_http_reply. */
 COIL_EXPORT COIL_SUSPENDS int coil_websocket_accept(struct coil_http_exchange *exchange,
                                                     const struct coil_websocket_options *options,
                                                     struct coil_websocket **ret_ws);

@@ -3,7 +3,8 @@
  *
  * So the time for a wait is a stock, and what the peer moves fills it up again, a second for each
  * `rate` bytes. Only time in which the peer is waited for is taken from it: a handler may be as
- * slow as it likes. The stock is the timeout, and never more: what was fast once excuses nothing later.
+ * slow as it likes. The stock is the timeout, and never more: what was fast once excuses nothing
+ * later.
  */
 #include "http/http.h"
 
