@@ -184,8 +184,8 @@ COIL_EXPORT int coil_http_session_new(const struct coil_http_session_options *op
                                       struct coil_http_session **ret_session);
 
 /* Closes connections that nobody uses; requests that wait for one fail with -COIL_ECLOSED, as do
- * new ones. Responses that are open are read and closed as before. Does not suspend. NULL: does
- * nothing. */
+ * new ones. Responses that are open are read and closed as before, and WebSockets that the session
+ * has connected go on. Does not suspend. NULL: does nothing. */
 COIL_EXPORT void coil_http_session_close(struct coil_http_session *session);
 
 /* Closes connections that nobody uses. */

@@ -23,6 +23,12 @@
  *     coil_websocket_close(ws, 1000, NULL);
  *     coil_websocket_free(ws);
  *
+ * A session of the HTTP client's (coil/http_client.h) lends a client its proxy, TLS, cookies and
+ * limits:
+ *
+ *     struct coil_websocket_options options = {.session = session};
+ *     rc = coil_websocket_connect("wss://example.org/", &options, &ws);
+ *
  * Messages are whole: their fragments are put together, text is UTF-8 in both directions. One task
  * receives (another one gets -COIL_ECONCURRENT); any number of tasks may send, and each message
  * stays whole. Who receives also answers pings, notices the peer's close and sends pings to a peer
@@ -50,6 +56,8 @@
 #include <coil/tls.h>
 
 struct coil_websocket;
+struct coil_http_session; /* coil/http_client.h */
+struct coil_http_failure;
 
 /* A message. What receive has lent is valid until the next receive on that WebSocket. */
 struct coil_websocket_message {
@@ -81,8 +89,16 @@ struct coil_websocket_options {
     size_t field_count;
     int64_t handshake_timeout_ns; /* 0: 10 s */
     struct coil_tls_context *tls; /* for wss; NULL: one that checks by the system's authorities is
-                                     made for each connection */
+                                     made for each connection. With a session it is NULL */
     unsigned *ret_status;         /* of the server's answer; NULL: not wanted */
+    /* By which connect makes the connection; NULL: by itself. See there. aiohttp:
+     * session.ws_connect. */
+    struct coil_http_session *session;
+    const char *user; /* basic auth (RFC 7617); with password, NULL: "" */
+    const char *password;
+    const char *bearer;                    /* a token (RFC 6750); not both */
+    struct coil_http_failure *ret_failure; /* why there is no connection, by a session that has
+                                              failed to make one; NULL: not wanted */
 };
 
 COIL_BEGIN_DECLS
@@ -101,7 +117,16 @@ COIL_EXPORT COIL_SUSPENDS int coil_websocket_accept(struct coil_http_exchange *e
 
 /* Connects to "ws://host:port/path?query" or "wss://...". options: may be NULL. ret_ws: the
  * caller's, who closes and frees it. Errors: -EINVAL (no such URL), those of coil_open_connection
- * and coil_tls_connect, and as below. Cancel: nothing is left behind. websockets: connect. */
+ * and coil_tls_connect, and as below. Cancel: nothing is left behind. websockets: connect.
+ *
+ * With a session, the connection is one of that session's, always a new one: by its proxy, through
+ * a tunnel (CONNECT) for ws, too; by its TLS, which offers no HTTP/2; with its User-Agent and its
+ * cookies, to which those of the answer are added, whatever its status; by its connect_timeout_ns,
+ * after a wait for one of its max_connections and of those per host. total_timeout_ns is over all of
+ * this. The WebSocket counts as a connection until it is closed or broken, and is not ended by
+ * coil_http_session_close: what the session has lent it lives as long. Redirects are not followed.
+ * Errors also -COIL_EPROXY, -COIL_ECLOSED (the session is closed), -COIL_EURL (longer than a request
+ * may have it). aiohttp: session.ws_connect. */
 COIL_EXPORT COIL_SUSPENDS int coil_websocket_connect(const char *url,
                                                      const struct coil_websocket_options *options,
                                                      struct coil_websocket **ret_ws);

@@ -214,6 +214,9 @@ enum coil__client_acquire_flags {
     COIL__CLIENT_FRESH = 1, /* no idle one */
     COIL__CLIENT_REPEATABLE =
         2, /* if the connection proves to be closed, the request can go again */
+    COIL__CLIENT_UPGRADE =
+        4, /* for another protocol, which begins as HTTP/1.1 and no other version:
+                                 a proxy is asked for a tunnel, whatever the scheme. With FRESH */
 };
 
 /* An idle connection, a slot of one of HTTP/2, or the right to open one (*ret_conn is NULL then; it
@@ -280,10 +283,10 @@ void coil__client_http2_shared_free(struct coil__client_http2_shared *shared);
 
 /* --- client_connect.c --- */
 
-/* Opens the connection that acquire has given the right to; on failure that is given up. 0, or an
- * error that is noted in failure. */
+/* Opens the connection that acquire has given the right to; on failure that is given up. flags:
+ * those of acquire. 0, or an error that is noted in failure. */
 int coil__client_connect(struct coil_http_session *session, struct coil__client_origin *origin,
-                         int64_t timeout_ns, struct coil_http_failure *failure,
+                         unsigned flags, int64_t timeout_ns, struct coil_http_failure *failure,
                          struct coil__client_connection **ret_conn);
 
 /* --- client_input.c --- */

@@ -13,6 +13,7 @@ struct making {
     struct coil__client_origin *origin;
     struct coil__client_connection *conn;
     struct coil_http_failure *failure;
+    unsigned flags; /* of enum coil__client_acquire_flags */
 };
 
 static const char *open_bracket(const char *host)
@@ -162,9 +163,10 @@ static int start_tls(struct making *making)
 /* 1: HTTP/2; 0: HTTP/1.1; or an error. */
 static int make(struct making *making)
 {
+    bool is_tunnel = making->origin->is_https || (making->flags & COIL__CLIENT_UPGRADE) != 0;
     int rc = dial(making);
 
-    if (rc == 0 && making->origin->is_https && making->origin->proxy) {
+    if (rc == 0 && is_tunnel && making->origin->proxy) {
         rc = open_tunnel(making);
     }
     if (rc == 0 && making->origin->is_https) {
@@ -182,10 +184,10 @@ static int settle(struct making *making, int protocol)
 }
 
 int coil__client_connect(struct coil_http_session *session, struct coil__client_origin *origin,
-                         int64_t timeout_ns, struct coil_http_failure *failure,
+                         unsigned flags, int64_t timeout_ns, struct coil_http_failure *failure,
                          struct coil__client_connection **ret_conn)
 {
-    struct making making = {session, origin, coil__calloc(1, sizeof *making.conn), failure};
+    struct making making = {session, origin, coil__calloc(1, sizeof *making.conn), failure, flags};
     struct coil_scope scope = {0};
     int rc = -ENOMEM;
 

@@ -32,7 +32,7 @@ static int get_connection(struct coil__client_call *call, bool fresh)
         return coil__client_fail_plainly(&call->failure, rc);
     }
     if (!call->conn) {
-        rc = coil__client_connect(session, origin, call->connect_timeout_ns, &call->failure,
+        rc = coil__client_connect(session, origin, flags, call->connect_timeout_ns, &call->failure,
                                   &call->conn);
         call->is_unmade = rc < 0;
     }

@@ -34,11 +34,15 @@ struct coil__websocket_carrier_class {
     void (*abort)(struct coil__websocket_carrier *carrier);
 };
 
+struct coil__client_connection;
+
 struct coil__websocket_carrier {
     const struct coil__websocket_carrier_class *class_;
     struct coil_stream *stream;          /* NULL: it is closed */
     bool is_owned;                       /* else who has lent it closes or aborts it */
     struct coil_http_exchange *exchange; /* HTTP/2: whose stream it is, and `stream` is NULL */
+    /* Of a client's session, which counts it; without its stream. NULL: of none, or it has ended. */
+    struct coil__client_connection *conn;
 };
 
 /* --- WebSockets --- */
@@ -160,6 +164,32 @@ ssize_t coil__websocket_fill(struct coil_websocket *ws);
 
 /* Each receive and each message counts; gives way now and then. 0, or the reason of a cancel. */
 int coil__websocket_be_modest(struct coil_websocket *ws);
+
+/* --- websocket_handshake.c --- */
+
+/* What a client asks with. */
+struct coil__websocket_asking {
+    const char *host;
+    const char *path;
+    const char *user_agent; /* or NULL, as cookies */
+    const char *cookies;
+    /* Is shown the head of the answer, whatever its status; or NULL. */
+    void (*take_answer)(const struct coil__http1_head *head, void *user);
+    void *user;
+};
+
+/* The opening handshake. carrier: the WebSocket's from now on, also on failure. options: valid. 0,
+ * or an error as coil_websocket_connect_stream. */
+int coil__websocket_open(struct coil__websocket_carrier *carrier,
+                         const struct coil__websocket_asking *asking,
+                         const struct coil_websocket_options *options,
+                         struct coil_websocket **ret_ws);
+
+/* --- websocket_session.c --- */
+
+/* Connects by options->session. url: as http or https. Errors as coil_websocket_connect. */
+int coil__websocket_open_by_session(const char *url, const struct coil_websocket_options *options,
+                                    struct coil_websocket **ret_ws);
 
 /* --- websocket_receive.c --- */
 

@@ -5,6 +5,7 @@
 #include "wire/url.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 enum { PORT_ROOM = 8 };
 
@@ -100,25 +101,53 @@ static int dial_secure(const struct target *target, const struct coil_websocket_
     return rc;
 }
 
+static int connect_alone(const struct target *target, const struct coil_websocket_options *options,
+                         struct coil_websocket **ret_ws)
+{
+    struct coil_stream *stream;
+    int rc = target->is_secure ? dial_secure(target, options, &stream)
+                               : coil_open_connection(target->host, target->port, NULL, &stream);
+
+    return rc < 0 ? rc
+                  : coil_websocket_connect_stream(stream, target->authority, target->path, options,
+                                                  ret_ws);
+}
+
+/* A session's places are http's. */
+static int connect_by_session(const struct target *target,
+                              const struct coil_websocket_options *options,
+                              struct coil_websocket **ret_ws)
+{
+    size_t size = strlen(target->authority) + strlen(target->path) + sizeof "https://";
+    char *url = coil__malloc(size);
+    int rc = -ENOMEM;
+
+    if (url) {
+        snprintf(url, size, "%s://%s%s", target->is_secure ? "https" : "http", target->authority,
+                 target->path);
+        rc = coil__websocket_open_by_session(url, options, ret_ws);
+    }
+    coil__free(url);
+    return rc;
+}
+
 int coil_websocket_connect(const char *url, const struct coil_websocket_options *options,
                            struct coil_websocket **ret_ws)
 {
+    bool has_session = options && options->session;
     struct target target;
-    struct coil_stream *stream;
     int rc;
 
-    if (!ret_ws || (options && !coil__websocket_are_valid(options))) {
+    if (!ret_ws || (options && !coil__websocket_are_valid(options)) ||
+        (has_session && options->tls)) {
         return -EINVAL;
     }
     rc = make_target(url, &target);
     if (rc < 0) {
         return rc;
     }
-    rc = target.is_secure ? dial_secure(&target, options, &stream)
-                          : coil_open_connection(target.host, target.port, NULL, &stream);
-    if (rc == 0) {
-        rc = coil_websocket_connect_stream(stream, target.authority, target.path, options, ret_ws);
-    }
+    rc = has_session ? connect_by_session(&target, options, ret_ws)
+                     : connect_alone(&target, options, ret_ws);
     free_target(&target);
     return rc;
 }

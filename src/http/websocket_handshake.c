@@ -3,6 +3,7 @@
 #include "http/websocket.h"
 
 #include "base/memory.h"
+#include "http/client.h" /* credentials */
 
 #include <coil/loop.h>
 #include <coil/task.h>
@@ -17,8 +18,8 @@ enum {
 
 struct handshake {
     const struct coil_websocket_options *options;
-    const char *host;
-    const char *path;
+    const struct coil__websocket_asking *asking;
+    char *authorization; /* or NULL */
     char key[COIL__WEBSOCKET_KEY_ROOM];
 };
 
@@ -29,10 +30,37 @@ static void write_text(struct coil__http1_writer *writer, const char *name, cons
     coil__http1_write_field(writer, coil__slice_of(name), coil__slice_of(value));
 }
 
+static bool has_field(const struct coil_websocket_options *options, const char *name)
+{
+    for (size_t i = 0; i < options->field_count; i++) {
+        if (coil__slice_is_like(coil__slice_of(options->fields[i].name), name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Unless the caller has one. */
+static void write_usual(struct coil__http1_writer *writer, const struct handshake *handshake,
+                        const char *name, const char *value)
+{
+    if (value && !has_field(handshake->options, name)) {
+        write_text(writer, name, value);
+    }
+}
+
+static size_t length_of(const char *text)
+{
+    return text ? strlen(text) : 0;
+}
+
 static size_t size_of(const struct handshake *handshake)
 {
     const struct coil_websocket_options *options = handshake->options;
-    size_t size = REQUEST_BASE + strlen(handshake->host) + strlen(handshake->path);
+    const struct coil__websocket_asking *asking = handshake->asking;
+    size_t size = REQUEST_BASE + strlen(asking->host) + strlen(asking->path) +
+                  length_of(asking->user_agent) + length_of(asking->cookies) +
+                  length_of(handshake->authorization);
 
     for (size_t i = 0; options->protocols && options->protocols[i]; i++) {
         size += strlen(options->protocols[i]) + 32;
@@ -50,8 +78,12 @@ static int64_t write_request(const struct handshake *handshake, char *buf, size_
     struct coil__http1_writer writer;
 
     coil__http1_writer_init(&writer, buf, size);
-    coil__http1_write_request(&writer, coil__slice_of("GET"), coil__slice_of(handshake->path));
-    write_text(&writer, "Host", handshake->host);
+    coil__http1_write_request(&writer, coil__slice_of("GET"),
+                              coil__slice_of(handshake->asking->path));
+    write_text(&writer, "Host", handshake->asking->host);
+    write_usual(&writer, handshake, "User-Agent", handshake->asking->user_agent);
+    write_usual(&writer, handshake, "Authorization", handshake->authorization);
+    write_usual(&writer, handshake, "Cookie", handshake->asking->cookies);
     write_text(&writer, "Upgrade", "websocket");
     write_text(&writer, "Connection", "Upgrade");
     write_text(&writer, "Sec-WebSocket-Key", handshake->key);
@@ -169,6 +201,9 @@ static int check_answer(struct coil_websocket *ws, const struct handshake *hands
     if (handshake->options->ret_status) {
         *handshake->options->ret_status = head->status;
     }
+    if (handshake->asking->take_answer) {
+        handshake->asking->take_answer(head, handshake->asking->user);
+    }
     if (head->status != 101) {
         return -ECONNREFUSED;
     }
@@ -236,19 +271,63 @@ static int shake_hands(struct coil_websocket *ws, const struct handshake *handsh
     return rc;
 }
 
-static int open_websocket(struct coil_websocket *ws, struct handshake *handshake)
+/* 0, -EINVAL, -ENOMEM. */
+static int authorize(struct handshake *handshake)
+{
+    const struct coil_websocket_options *options = handshake->options;
+
+    if (options->bearer && options->user) {
+        return -EINVAL;
+    }
+    if (options->bearer) {
+        return coil__client_bearer(options->bearer, &handshake->authorization);
+    }
+    return options->user
+               ? coil__client_basic(options->user, options->password, &handshake->authorization)
+               : 0;
+}
+
+static int begin(struct coil_websocket *ws, struct handshake *handshake)
 {
     int64_t span = handshake->options->handshake_timeout_ns;
     struct coil_scope scope = {0};
     int rc = coil__websocket_make_key(handshake->key);
 
     if (rc == 0) {
+        rc = authorize(handshake);
+    }
+    if (rc == 0) {
         coil_scope_open_timeout(&scope, span > 0 ? span : 10 * COIL_SEC);
         rc = shake_hands(ws, handshake);
         coil_scope_close(&scope);
     }
     ws->heard = coil_now();
+    coil__free(handshake->authorization);
     return rc;
+}
+
+int coil__websocket_open(struct coil__websocket_carrier *carrier,
+                         const struct coil__websocket_asking *asking,
+                         const struct coil_websocket_options *options,
+                         struct coil_websocket **ret_ws)
+{
+    struct handshake handshake = {.options = options, .asking = asking};
+    struct coil_websocket *ws = NULL;
+    int rc = coil_check_cancel();
+
+    rc = rc == 0 && !coil_current_task() ? -COIL_ENOTASK : rc;
+    ws = rc == 0 ? coil__websocket_new(carrier, options, true) : NULL;
+    if (!ws) {
+        carrier->class_->abort(carrier);
+        return rc == 0 ? -ENOMEM : rc;
+    }
+    rc = begin(ws, &handshake);
+    if (rc < 0) {
+        coil__websocket_free(ws);
+        return rc;
+    }
+    *ret_ws = ws;
+    return 0;
 }
 
 int coil_websocket_connect_stream(struct coil_stream *stream, const char *host, const char *path,
@@ -258,26 +337,12 @@ int coil_websocket_connect_stream(struct coil_stream *stream, const char *host, 
     static const struct coil_websocket_options none;
     struct coil__websocket_carrier carrier = {
         .class_ = &coil__websocket_stream_class, .stream = stream, .is_owned = true};
-    struct handshake handshake = {.host = host, .path = path ? path : "/"};
-    struct coil_websocket *ws = NULL;
-    int rc = -EINVAL;
+    struct coil__websocket_asking asking = {.host = host, .path = path ? path : "/"};
 
-    handshake.options = options ? options : &none;
-    if (stream && host && ret_ws && coil__websocket_are_valid(handshake.options)) {
-        rc = coil_check_cancel();
-        rc = rc == 0 && !coil_current_task() ? -COIL_ENOTASK : rc;
-        ws = rc == 0 ? coil__websocket_new(&carrier, handshake.options, true) : NULL;
-        rc = rc == 0 && !ws ? -ENOMEM : rc;
+    options = options ? options : &none;
+    if (!stream || !host || !ret_ws || !coil__websocket_are_valid(options)) {
+        coil_stream_abort(stream);
+        return -EINVAL;
     }
-    if (rc == 0) {
-        rc = open_websocket(ws, &handshake);
-        if (rc < 0) {
-            coil__websocket_free(ws);
-            return rc;
-        }
-        *ret_ws = ws;
-        return 0;
-    }
-    coil_stream_abort(stream);
-    return rc;
+    return coil__websocket_open(&carrier, &asking, options, ret_ws);
 }
