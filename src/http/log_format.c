@@ -1,5 +1,6 @@
 /* log_format.c - lines of the access log. Whatever a client has sent is escaped, byte by byte, so
  * that it ends neither the line nor the string that it stands in. */
+#include "http/log_file.h"
 #include "wire/slice.h"
 
 #include <coil/http_log.h>
@@ -200,4 +201,25 @@ ssize_t coil_http_log_format(const struct coil_http_record *record,
     put_char(&line, '\n');
     put_char(&line, '\0');
     return line.length <= size ? (ssize_t)line.length - 1 : -ENOSPC;
+}
+
+size_t coil__http_log_note(enum coil_http_log_format format, int64_t time_ns, uint64_t count,
+                           char room[COIL__HTTP_LOG_NOTE])
+{
+    struct line line = {.buf = room, .size = COIL__HTTP_LOG_NOTE};
+
+    if (format == COIL_HTTP_LOG_JSON) {
+        put(&line, "{\"time\":\"");
+        put_json_time(&line, time_ns);
+        put(&line, "\",\"dropped\":");
+        put_number(&line, count);
+        put(&line, "}\n");
+    } else {
+        put(&line, "# ");
+        put_common_time(&line, time_ns);
+        put(&line, " ");
+        put_number(&line, count);
+        put(&line, count == 1 ? " line was dropped\n" : " lines were dropped\n");
+    }
+    return line.length;
 }
