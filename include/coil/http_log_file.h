@@ -19,8 +19,8 @@
  * path: the file is opened with O_APPEND, and each write has whole lines, so none is mixed with
  * another's. Let one of them rotate, and the others follow.
  *
- * asyncio has no counterpart; logging's QueueHandler with RotatingFileHandler and WatchedFileHandler
- * is the neighbour. Library: coil-http.
+ * asyncio has no counterpart; logging's QueueHandler with a RotatingFileHandler is the neighbour.
+ * Library: coil-http.
  */
 #ifndef COIL_HTTP_LOG_FILE_H
 #define COIL_HTTP_LOG_FILE_H
@@ -71,8 +71,8 @@ COIL_BEGIN_DECLS
 COIL_EXPORT COIL_SUSPENDS int coil_http_log_open(const struct coil_http_log_options *options,
                                                  struct coil_http_log_writer **ret_writer);
 
-/* A coil_http_log_fn: takes a record. writer: a struct coil_http_log_writer of this loop; NULL: does
- * nothing. Neither waits nor fails: a line for which there is no room, or no memory, is dropped and
+/* A coil_http_log_fn: takes a record. writer: a struct coil_http_log_writer of this loop; NULL:
+ * does nothing. Neither waits nor fails: a line for which there is no room, or no memory, is dropped and
  * counted. */
 COIL_EXPORT void coil_http_log_write(const struct coil_http_record *record, void *writer);
 

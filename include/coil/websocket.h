@@ -122,11 +122,11 @@ COIL_EXPORT COIL_SUSPENDS int coil_websocket_accept(struct coil_http_exchange *e
  * With a session, the connection is one of that session's, always a new one: by its proxy, through
  * a tunnel (CONNECT) for ws, too; by its TLS, which offers no HTTP/2; with its User-Agent and its
  * cookies, to which those of the answer are added, whatever its status; by its connect_timeout_ns,
- * after a wait for one of its max_connections and of those per host. total_timeout_ns is over all of
- * this. The WebSocket counts as a connection until it is closed or broken, and is not ended by
+ * after a wait for one of its max_connections and of those per host. total_timeout_ns is over all
+ * of this. The WebSocket counts as a connection until it is closed or broken, and is not ended by
  * coil_http_session_close: what the session has lent it lives as long. Redirects are not followed.
- * Errors also -COIL_EPROXY, -COIL_ECLOSED (the session is closed), -COIL_EURL (longer than a request
- * may have it). aiohttp: session.ws_connect. */
+ * Errors also -COIL_EPROXY, -COIL_ECLOSED (the session is closed), -COIL_EURL (longer than a
+ * request may have it). aiohttp: session.ws_connect. */
 COIL_EXPORT COIL_SUSPENDS int coil_websocket_connect(const char *url,
                                                      const struct coil_websocket_options *options,
                                                      struct coil_websocket **ret_ws);

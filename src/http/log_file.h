@@ -27,8 +27,8 @@ void coil__http_log_file_close(struct coil__http_log_file *file);
 /* On failure the old one stays. */
 int coil__http_log_file_reopen(struct coil__http_log_file *file);
 
-/* Before a write: rotates, or follows who has done that. 0, or an error; it can be written to in any
- * case. */
+/* Before a write: rotates, or follows who has done that. 0, or an error; it can be written to all
+ * the same. */
 int coil__http_log_file_look(struct coil__http_log_file *file);
 
 /* Writes whole lines, and takes those that are written from the buffer. 0, or the error because of

@@ -41,7 +41,7 @@ struct coil__websocket_carrier {
     struct coil_stream *stream;          /* NULL: it is closed */
     bool is_owned;                       /* else who has lent it closes or aborts it */
     struct coil_http_exchange *exchange; /* HTTP/2: whose stream it is, and `stream` is NULL */
-    /* Of a client's session, which counts it; without its stream. NULL: of none, or it has ended. */
+    /* Of a client's session, which counts it; without its stream. NULL: of none, or ended. */
     struct coil__client_connection *conn;
 };
 

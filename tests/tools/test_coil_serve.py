@@ -93,7 +93,7 @@ class Site:
     def lines(self):
         self.errors.flush()
         with open(self.errors.name, encoding='utf-8') as file:
-            return [re.sub(r'^127\.0\.0\.1:\d+ ', '', line.rstrip('\n')) for line in file]
+            return [re.sub(r'^127\.0\.0\.1 ', '', line.rstrip('\n')) for line in file]
 
 
 def curl(*arguments, status=0):
@@ -163,6 +163,27 @@ def test_lines_and_the_end():
         check_equal(site.process.stdout.read(), 'Ctrl-C ends it.\n')
 
 
+def test_log():
+    with tempfile.TemporaryDirectory(prefix='coil-test-') as folder:
+        log = os.path.join(folder, 'log')
+        with Site('--log', log, '--quiet') as site:
+            curl('-A', 'me "1"', site.url + '/small.txt?a=b')
+            os.rename(log, log + '.1')
+            site.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: os.path.exists(log), 'the log, opened anew')
+            curl('-A', 'me', site.url + '/nothing')
+            site.process.send_signal(signal.SIGINT)
+            check_equal(site.process.wait(timeout=LIMIT), 0)
+            check_equal(site.lines(), [])
+        lines = []
+        for name in (log + '.1', log):
+            with open(name, encoding='ascii') as file:
+                lines += [re.sub(r'\[.*\]', '[]', line) for line in file]
+        check_equal(lines, [
+            '127.0.0.1 - - [] "GET /small.txt?a=b HTTP/1.1" 200 14 "-" "me \\x221\\x22"\n',
+            '127.0.0.1 - - [] "GET /nothing HTTP/1.1" 404 10 "-" "me"\n'])
+
+
 def test_ctrl_c_lets_downloads_end():
     with Site() as site:
         with socket.create_connection(('127.0.0.1', site.port)) as client:
@@ -192,6 +213,8 @@ def test_bad_words():
                 (['--port=65536'], 2, "--port takes a number up to 65535, and '65536' is none"),
                 (['--port'], 2, 'the value of --port is missing'),
                 (['--host='], 2, '--host takes an address'),
+                (['--log='], 2, '--log takes a file'),
+                (['--log', '/nowhere/x'], 6, "the log '/nowhere/x' cannot be opened: "),
                 (['--nope'], 2, "there is no option '--nope'"),
                 (['--portal=1'], 2, "there is no option '--portal=1'"),
                 (['a', 'b'], 2, "'b' is one folder too many")):

@@ -2,10 +2,9 @@
 #include "command.h"
 #include "failure.h"
 
-#include "http/http.h"
-
 #include <coil.h>
 #include <coil/http_files.h>
+#include <coil/http_log_file.h>
 
 #include <errno.h>
 #include <signal.h>
@@ -13,11 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_PORT = 8000, MAX_PORT = 65535, GRACE_S = 3, LINE_ROOM = 1024, ADDRESS_ROOM = 256 };
+enum { DEFAULT_PORT = 8000, MAX_PORT = 65535, GRACE_S = 3, LINE_ROOM = 1024 };
 
 struct options {
     const char *folder;
     const char *host;
+    const char *log; /* NULL: none */
     long port;
     long max_age;
     bool is_quiet;
@@ -44,7 +44,10 @@ const struct command command_serve = {
         "  --no-list            folders are not listed\n"
         "  --hidden             files whose names begin with a dot too\n"
         "  --follow-links       symbolic links may lead out of the folder\n"
-        "  --quiet              no line for each request\n"
+        "  --log FILE           appends a line for each request to a file (combined format); "
+        "SIGHUP\n"
+        "                       opens it anew, for who has renamed it\n"
+        "  --quiet              no line for each request on standard error\n"
         "  --help               this\n"
         "\n"
         "For each request a line goes to standard error: who, what, the status, bytes sent.\n"
@@ -83,9 +86,14 @@ static int take_value(const struct command *command, const char *name, const cha
         return take_number(command, name, value, 1000000000, &options->max_age);
     }
     if (*value == '\0') {
-        return command_misused(command, "--host takes an address");
+        return command_misused(command, "--%s takes %s", name,
+                               strcmp(name, "log") == 0 ? "a file" : "an address");
     }
-    options->host = value;
+    if (strcmp(name, "log") == 0) {
+        options->log = value;
+    } else {
+        options->host = value;
+    }
     return STATUS_OK;
 }
 
@@ -114,7 +122,7 @@ static bool take_switch(const char *name, struct options *options)
 /* One option, at argv[*at], which is moved on to its last word. */
 static int take_option(const struct command *command, char **argv, int *at, struct options *options)
 {
-    static const char *const names[] = {"port", "host", "max-age"};
+    static const char *const names[] = {"port", "host", "max-age", "log"};
     const char *word = argv[*at];
 
     if (strcmp(word, "-p") == 0) {
@@ -168,6 +176,7 @@ static int parse(const struct command *command, int argc, char **argv, struct op
 struct site {
     const struct options *options;
     struct coil_http_files *files;
+    struct coil_http_log_writer *log; /* or NULL */
     struct failure failure;
 };
 
@@ -179,42 +188,38 @@ static void put_word(char *line, size_t *length, const char *word)
     }
 }
 
-static void note(const struct coil_http_exchange *exchange)
+static void note(const struct coil_http_record *record)
 {
-    const char *query = coil_http_query(exchange);
     char line[LINE_ROOM];
-    char host[ADDRESS_ROOM] = "-";
-    struct coil_address peer;
-    uint64_t sent = 0;
-    size_t length;
+    size_t length =
+        (size_t)snprintf(line, sizeof line, "%.100s ", record->peer ? record->peer : "-");
 
-    if (exchange->conn && coil_stream_get_peer(exchange->conn->stream, &peer) == 0) {
-        coil_address_format(&peer, host, sizeof host);
-    }
-    length = (size_t)snprintf(line, sizeof line, "%s ", host);
-    put_word(line, &length, coil_http_method(exchange));
+    put_word(line, &length, record->method ? record->method : "-");
     line[length++] = ' ';
-    put_word(line, &length, coil_http_path(exchange));
-    if (query) {
+    put_word(line, &length, record->path ? record->path : "-");
+    if (record->query) {
         line[length++] = '?';
-        put_word(line, &length, query);
+        put_word(line, &length, record->query);
     }
-    if (exchange->has_body) { /* what was sent in pieces, or at once */
-        sent = exchange->written > 0 ? exchange->written : (uint64_t)exchange->announced;
+    fprintf(stderr, "%.*s %u %llu%s\n", (int)length, line, record->status,
+            (unsigned long long)record->body_size, record->is_whole ? "" : " (broken off)");
+}
+
+static void log_one(const struct coil_http_record *record, void *user)
+{
+    const struct site *site = user;
+
+    coil_http_log_write(record, site->log);
+    if (!site->options->is_quiet) {
+        note(record);
     }
-    fprintf(stderr, "%.*s %u %llu\n", (int)length, line, exchange->status,
-            (unsigned long long)sent);
 }
 
 static int answer(struct coil_http_exchange *exchange, void *user)
 {
     const struct site *site = user;
-    int rc = coil_http_files_handle(exchange, site->files);
 
-    if (!site->options->is_quiet) {
-        note(exchange);
-    }
-    return rc;
+    return coil_http_files_handle(exchange, site->files);
 }
 
 static enum status explain_folder(struct site *site, int rc)
@@ -269,26 +274,50 @@ static void announce(const struct site *site, int port)
     fflush(stdout);
 }
 
-static int serve(void *arg)
+static int listen_and_wait(struct site *site)
 {
     static const int endings[] = {SIGINT, SIGTERM};
-    struct site *site = arg;
+    struct coil_http_server_options options = {.log = log_one, .log_user = site};
     struct coil_http_server *server;
+    int rc = coil_http_server_start(site->options->host, (uint16_t)site->options->port, &options,
+                                    answer, site, &server);
+
+    if (rc < 0) {
+        return explain_address(site, rc);
+    }
+    announce(site, coil_http_server_get_port(server));
+    coil_signal_wait(endings, sizeof endings / sizeof *endings);
+    coil_http_server_close(server, GRACE_S * COIL_SEC);
+    return STATUS_OK;
+}
+
+static int serve_logged(struct site *site)
+{
+    struct coil_http_log_options options = {
+        .path = site->options->log, .format = COIL_HTTP_LOG_COMBINED, .reopen_signal = SIGHUP};
+    int rc = site->options->log ? coil_http_log_open(&options, &site->log) : 0;
+
+    if (rc < 0) {
+        return fail(&site->failure, rc == -EACCES ? STATUS_REFUSED : STATUS_FAILED,
+                    "the log '%s' cannot be opened: %s", site->options->log, coil_strerror(rc));
+    }
+    rc = listen_and_wait(site);
+    if (coil_http_log_close(site->log) < 0 && rc == STATUS_OK) {
+        rc = fail(&site->failure, STATUS_FAILED, "the log '%s' cannot be written to the end",
+                  site->options->log);
+    }
+    return rc;
+}
+
+static int serve(void *arg)
+{
+    struct site *site = arg;
     int rc = coil_http_files_open(site->options->folder, &site->options->files, &site->files);
 
     if (rc < 0) {
         return explain_folder(site, rc);
     }
-    rc = coil_http_server_start(site->options->host, (uint16_t)site->options->port, NULL, answer,
-                                site, &server);
-    if (rc < 0) {
-        rc = explain_address(site, rc);
-    } else {
-        announce(site, coil_http_server_get_port(server));
-        coil_signal_wait(endings, sizeof endings / sizeof *endings);
-        coil_http_server_close(server, GRACE_S * COIL_SEC);
-        rc = STATUS_OK;
-    }
+    rc = serve_logged(site);
     coil_http_files_close(site->files);
     return rc;
 }
