@@ -72,8 +72,8 @@ COIL_EXPORT COIL_SUSPENDS int coil_http_log_open(const struct coil_http_log_opti
                                                  struct coil_http_log_writer **ret_writer);
 
 /* A coil_http_log_fn: takes a record. writer: a struct coil_http_log_writer of this loop; NULL:
- * does nothing. Neither waits nor fails: a line for which there is no room, or no memory, is dropped and
- * counted. */
+ * does nothing. Neither waits nor fails: a line for which there is no room, or no memory, is
+ * dropped and counted. */
 COIL_EXPORT void coil_http_log_write(const struct coil_http_record *record, void *writer);
 
 /* Has the path opened anew before the next write, for who has renamed the file (logrotate). If that
