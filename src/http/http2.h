@@ -36,6 +36,15 @@ struct coil__http2_budget {
     int64_t at;      /* when that was so */
 };
 
+/* A frame that is coming, as far as is known of it. */
+struct coil__http2_frame {
+    unsigned char head[9]; /* RFC 9113, section 4.1 */
+    unsigned have;         /* bytes of that */
+    uint32_t left;         /* bytes behind it, still to come */
+    bool is_of_head;       /* HEADERS, CONTINUATION */
+    bool is_last;          /* with END_HEADERS */
+};
+
 /* What the connections of a service use in turn. */
 struct coil__http2_shared {
     nghttp2_session_callbacks *callbacks;
@@ -71,6 +80,8 @@ struct coil__http2_connection {
     uint64_t requests;
     int64_t idle_at;  /* since when there is no stream */
     int64_t head_at;  /* since when a head is coming; 0: none is */
+    unsigned preface; /* bytes of it that have come (section 3.4) */
+    struct coil__http2_frame frame;
     int64_t stall_at; /* when `unsent` streams are looked at; 0: there are none */
     struct coil__http2_budget resets;
     struct coil__http2_budget nothings; /* frames that cost much and bring nothing */
@@ -147,6 +158,11 @@ void coil__http2_nudge(struct coil__http2_connection *h2);
 
 /* Nothing works any more: all that wait are told. */
 void coil__http2_fail(struct coil__http2_connection *h2, int error);
+
+/* --- http2_heads.c --- */
+
+/* Bytes have come: keeps head_at. */
+void coil__http2_watch_heads(struct coil__http2_connection *h2, const char *data, size_t size);
 
 /* --- http2_receive.c --- */
 

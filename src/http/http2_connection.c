@@ -150,6 +150,7 @@ static int feed(struct coil__http2_connection *h2, const char *data, size_t size
 {
     ssize_t count = nghttp2_session_mem_recv(h2->session, (const uint8_t *)(uintptr_t)data, size);
 
+    coil__http2_watch_heads(h2, data, size);
     return count >= 0 ? 0 : count == NGHTTP2_ERR_NOMEM ? -ENOMEM : -ECONNABORTED;
 }
 

@@ -64,20 +64,6 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
-/* A head may come in several frames, and each of them slowly. */
-static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
-{
-    struct coil__http2_connection *h2 = user;
-
-    (void)session;
-    if (hd->type == NGHTTP2_HEADERS) {
-        h2->head_at = coil_now();
-    } else if (hd->type != NGHTTP2_CONTINUATION) {
-        h2->head_at = 0;
-    }
-    return 0;
-}
-
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     struct coil__http2_connection *h2 = user;
@@ -157,7 +143,6 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     bool is_end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 
     (void)session;
-    h2->head_at = 0;
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) {
         if (frame->hd.type == NGHTTP2_SETTINGS || frame->hd.type == NGHTTP2_PRIORITY) {
             count_nothing(h2);
@@ -210,6 +195,9 @@ static int on_closed(nghttp2_session *session, int32_t id, uint32_t error, void 
     struct coil__http2_stream *stream = find(h2, id);
 
     (void)session;
+    if (error == NGHTTP2_NO_ERROR && stream && !stream->is_sent) {
+        error = NGHTTP2_CANCEL; /* that is what it means before the response's end */
+    }
     if (error != NGHTTP2_NO_ERROR && !(stream && stream->is_ours) &&
         !coil__http2_budget_take(&h2->resets, RESET_BURST, RESET_RATE)) {
         calm_down(h2);
@@ -222,7 +210,6 @@ static int on_closed(nghttp2_session *session, int32_t id, uint32_t error, void 
 
 void coil__http2_set_callbacks(nghttp2_session_callbacks *callbacks)
 {
-    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, on_invalid_header);

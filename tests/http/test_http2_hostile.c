@@ -3,6 +3,7 @@
 #include "http2_talk.h"
 
 static int handled;
+static int begun;
 
 static int count(struct coil_http_exchange *exchange, void *user)
 {
@@ -17,6 +18,7 @@ static int wait_forever(struct coil_http_exchange *exchange, void *user)
     (void)exchange;
     (void)user;
     handled++;
+    begun++;
     rc = coil_sleep(COIL_NEVER);
     handled--;
     return rc;
@@ -65,6 +67,38 @@ TASK_TEST(http2_made_to_reset)
     CHECK_INT(hear_goodbye(), >, 0);
     end_raw();
     CHECK_INT(handled, ==, 0);
+    return 0;
+}
+
+/* The same without an error: it is no less a request that was taken back. */
+TASK_TEST(http2_rapid_reset_without_an_error)
+{
+    open_raw(wait_forever);
+    for (uint32_t id = 1; id < 2 * 2000; id += 2) {
+        say_get(id);
+        say_frame(NGHTTP2_RST_STREAM, 0, id, "\0\0\0\0", 4);
+        if (id % 32 == 1) {
+            yield_times(3); /* each is begun, and gone before the next ones */
+        }
+    }
+    CHECK_INT(hear_goodbye(), ==, NGHTTP2_ENHANCE_YOUR_CALM);
+    end_raw();
+    CHECK_INT(handled, ==, 0);
+    CHECK_INT(begun, <, 1000);
+    return 0;
+}
+
+/* RFC 9113, section 5.4.2: whatever the reset says, nobody waits for the response. */
+TASK_TEST(http2_reset_without_an_error_cancels_the_handler)
+{
+    open_raw(wait_forever);
+    say_get(1);
+    yield_times(10);
+    CHECK_INT(handled, ==, 1);
+    say_frame(NGHTTP2_RST_STREAM, 0, 1, "\0\0\0\0", 4);
+    yield_times(10);
+    CHECK_INT(handled, ==, 0);
+    end_raw();
     return 0;
 }
 
@@ -341,6 +375,58 @@ TASK_TEST(http2_head_that_does_not_end)
     talk.options.head_timeout_ns = 50 * COIL_MSEC;
     open_raw(count);
     say_frame(NGHTTP2_HEADERS, 0, 1, RAW_GET, sizeof RAW_GET - 1);
+    CHECK_INT(hear_goodbye(), ==, NGHTTP2_ENHANCE_YOUR_CALM);
+    end_raw();
+    CHECK_INT(handled, ==, 0);
+    return 0;
+}
+
+/* A head that nobody reads is over as well: what is left of the connection is left alone. */
+TASK_TEST(http2_head_that_is_refused)
+{
+    talk.options.head_timeout_ns = 50 * COIL_MSEC;
+    talk.options.max_streams = 1;
+    open_raw(wait_forever);
+    say_get(1);
+    say_get(3); /* before the settings are acknowledged: RFC 9113, section 5.1.2 */
+    CHECK(hear_frame(NGHTTP2_RST_STREAM));
+    CHECK_INT(talk.answer[3], ==, NGHTTP2_REFUSED_STREAM);
+    CHECK_OK(coil_sleep(200 * COIL_MSEC));
+    CHECK_INT(handled, ==, 1);
+    CHECK(!coil_task_is_done(talk.task));
+    end_raw();
+    CHECK_INT(handled, ==, 0);
+    return 0;
+}
+
+/* Nor are the trailers of a request that was reset long ago (section 5.1) a head without end. */
+TASK_TEST(http2_head_that_comes_too_late)
+{
+    talk.options.head_timeout_ns = 50 * COIL_MSEC;
+    open_raw(wait_forever);
+    say_get(1);
+    say_frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 3, RAW_GET, sizeof RAW_GET - 1);
+    yield_times(10);
+    CHECK_INT(handled, ==, 2);
+    say_reset(3);
+    say_frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 3, "\0\1x\1y",
+              5);
+    yield_times(10);
+    CHECK_OK(coil_sleep(200 * COIL_MSEC));
+    CHECK_INT(handled, ==, 1);
+    CHECK(!coil_task_is_done(talk.task));
+    end_raw();
+    CHECK_INT(handled, ==, 0);
+    return 0;
+}
+
+/* Slow-loris in the last part of one. */
+TASK_TEST(http2_head_that_ends_slowly)
+{
+    talk.options.head_timeout_ns = 50 * COIL_MSEC;
+    open_raw(count);
+    say_frame(NGHTTP2_HEADERS, 0, 1, RAW_GET, sizeof RAW_GET - 1);
+    CHECK_OK(coil_stream_write(talk.client, "\0\0\x09\x09\4\0\0\0\1\0\1x", 12));
     CHECK_INT(hear_goodbye(), ==, NGHTTP2_ENHANCE_YOUR_CALM);
     end_raw();
     CHECK_INT(handled, ==, 0);
