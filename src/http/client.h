@@ -393,13 +393,14 @@ struct coil__client_call {
     struct coil__client_connection *conn;
     struct coil__client_stream *stream; /* HTTP/2 */
     struct coil__client_heading heading;
-    const char *head; /* where its bytes are */
-    bool is_sent;     /* bytes of the request are on their way */
-    bool is_refused;  /* the server has not looked at it */
-    bool is_cut;      /* the body was not sent to its end */
-    int head_size;    /* of the final head, once it is there */
-    bool is_stale;    /* a connection that was used before has broken without a word */
-    bool is_unmade;   /* no connection could be made */
+    const char *head;  /* where its bytes are */
+    bool is_sent;      /* bytes of the request are on their way */
+    bool is_refused;   /* the server has not looked at it */
+    bool is_cut;       /* the body was not sent to its end */
+    int head_size;     /* of the final head, once it is there */
+    bool is_stale;     /* a connection that was used before has broken without a word */
+    bool is_unmade;    /* no connection could be made */
+    bool is_senseless; /* it is the caller's body that cannot be had, whatever the server does */
 };
 
 /* --- client_write.c --- */

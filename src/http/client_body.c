@@ -133,12 +133,14 @@ int coil__client_body_init(struct coil__client_body *body, const struct coil_htt
     if (count > 1) {
         return coil__client_fail(failure, -EINVAL, "a request has one body, and not %u", count);
     }
+    if ((request->body_size > 0 && !request->body) || request->body_size > INT64_MAX ||
+        (request->reader && request->reader_size < 0) ||
+        (request->form_count > 0 && !request->form) ||
+        (request->part_count > 0 && !request->parts)) {
+        return coil__client_fail(failure, -EINVAL, "a body without bytes");
+    }
     if (count == 0) {
         return 0;
-    }
-    if ((request->body_size > 0 && !request->body) || request->body_size > INT64_MAX ||
-        request->reader_size < 0 || (request->form_count > 0 && !request->form)) {
-        return coil__client_fail(failure, -EINVAL, "a body without bytes");
     }
     body->is_there = true;
     rc = choose(body, request, failure);

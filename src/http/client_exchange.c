@@ -76,7 +76,7 @@ static int converse1(struct coil__client_call *call)
         return rc;
     }
     sent = coil__client_send(call);
-    if (sent < 0 && !is_broken(sent)) {
+    if (sent < 0 && (!is_broken(sent) || call->is_senseless)) {
         return sent;
     }
     /* A server that closes early may have said why (RFC 9112, section 9.6). */
@@ -127,6 +127,7 @@ static void reset(struct coil__client_call *call)
     call->is_refused = false;
     call->is_stale = false;
     call->is_unmade = false;
+    call->is_senseless = false;
     call->head_size = 0;
 }
 
@@ -153,8 +154,8 @@ static int exchange_once(struct coil__client_call *call, bool fresh,
         rc = coil__client_response_new(call, ret_response);
     }
     if (rc < 0) {
-        call->is_stale = was_used && is_broken(rc) && coil__http_size(&call->conn->in) == 0 &&
-                         call->heading.interim == 0;
+        call->is_stale = was_used && is_broken(rc) && !call->is_senseless &&
+                         coil__http_size(&call->conn->in) == 0 && call->heading.interim == 0;
         call->conn->protocol->give_up(call);
         call->conn = NULL;
     }

@@ -94,7 +94,9 @@ static int measure(struct part *part, struct coil_http_failure *failure)
         return coil__client_fail(failure, -EINVAL, "a part without a name, or with two contents");
     }
     if (!part->given.path) {
-        return 0;
+        return part->given.data || part->given.size == 0
+                   ? 0
+                   : coil__client_fail(failure, -EINVAL, "a part without its bytes");
     }
     rc = coil_stat(part->given.path, &status);
     if (rc == 0 && !S_ISREG(status.st_mode)) {

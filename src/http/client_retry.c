@@ -54,6 +54,9 @@ bool coil__client_is_passing_error(int error)
 /* Whether another try may end differently. A server that is slow to answer is not asked twice. */
 static bool is_passing(const struct coil__client_call *call, int error)
 {
+    if (call->is_senseless) {
+        return false;
+    }
     return error == -ETIMEDOUT ? call->is_unmade : coil__client_is_passing_error(error);
 }
 

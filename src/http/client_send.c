@@ -146,6 +146,7 @@ ssize_t coil__client_read_piece(struct coil__client_call *call, char *to, int64_
     }
     body->is_begun = true;
     count = room > 0 ? body->reader(body->user, to, room) : 0;
+    call->is_senseless = count < 0;
     if (count < 0) {
         return coil__client_fail_plainly(&call->failure, (int)count);
     }

@@ -217,6 +217,9 @@ static inline int ask_with(struct coil_http_request request, const char *expecte
 
     memset(&failure, 0, sizeof failure);
     request.ret_failure = &failure;
+    if (!session && test_has_noticed()) { /* there is none for it, and no other one is meant */
+        return -ENOMEM;
+    }
     rc = coil_http_fetch(session, &request, &response);
     if (rc < 0) {
         CHECK_INT(failure.error, ==, rc);

@@ -169,6 +169,55 @@ TASK_TEST(upload_by_a_reader_that_fails)
     return 0;
 }
 
+static unsigned times_broken;
+
+static ssize_t give_broken(void *user, void *buf, size_t size)
+{
+    (void)buf;
+    (void)size;
+    times_broken++;
+    return *(const int *)user;
+}
+
+static int give_broken_again(void *user)
+{
+    (void)user;
+    return 0;
+}
+
+/* What its own connections say is not what this one says: nobody waits for a response to half of a
+ * request, nor is another connection tried. */
+TASK_TEST(upload_by_a_reader_whose_source_breaks)
+{
+    static const struct act acts[] = {{.say = HELLO}, {.wait = true, .say = HELLO}};
+    static const int errors[] = {-ECONNRESET, -EPIPE, -COIL_EINCOMPLETE, -ECONNABORTED};
+
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        struct coil_http_request request = {
+            .reader = give_broken,
+            .rewinder = give_broken_again,
+            .reader_user = (void *)(uintptr_t)&errors[i],
+            .reader_size = 10,
+            .method = "PUT",
+            .retry = {.attempts = 3},
+        };
+        int64_t start;
+
+        OPEN_SITE(acts);
+        open_session(NULL);
+        CHECK_ERR(ask("/", "hello"), 200);
+        CHECK_OK(coil_sleep(10 * COIL_MSEC));
+        request.url = url_of("/");
+        times_broken = 0;
+        start = coil_now();
+        CHECK_ERR(ask_with(request, NULL), errors[i]);
+        CHECK_INT(coil_now() - start, <, 5 * COIL_SEC);
+        CHECK_INT(times_broken, ==, 1);
+        close_all();
+    }
+    return 0;
+}
+
 /* --- files and forms --- */
 
 static void write_file(const char *path, const char *text)
@@ -250,6 +299,13 @@ TASK_TEST(upload_of_parts_that_are_none)
     part = (struct coil_http_part){.name = "a", .path = "/"};
     CHECK_ERR(ask_with(request, NULL), -EISDIR);
     part = (struct coil_http_part){.name = "a", .type = "a\r\nb"};
+    CHECK_ERR(ask_with(request, NULL), -EINVAL);
+    part = (struct coil_http_part){.name = "a", .size = 5};
+    CHECK_ERR(ask_with(request, NULL), -EINVAL);
+    request.parts = NULL;
+    CHECK_ERR(ask_with(request, NULL), -EINVAL);
+    request.part_count = 0;
+    request.form_count = 1;
     CHECK_ERR(ask_with(request, NULL), -EINVAL);
     coil_http_session_close(session);
     return 0;
