@@ -128,7 +128,7 @@ static inline void drop_dates(void)
 /* Waits for the end of all. */
 static inline void close_talk(void)
 {
-    coil_timeout(PATIENCE) {
+    coil_timeout(2 * PATIENCE) { /* it may linger for as long as the patience of a torture is */
         CHECK_OK(coil_await(talk.task));
     }
     coil_stream_close(talk.client);

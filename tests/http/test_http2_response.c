@@ -158,20 +158,20 @@ TASK_TEST(http2_response_waits_for_the_window)
     open_peer(write_large, NULL, 0, true);
     id = ask("GET", "/pieces", NULL, NULL);
     peer_send();
-    while (answer_of(id)->size < 65535) {
+    while (answer_of(id)->size < 65535 && !peer.is_over) {
         peer_receive();
         peer_send();
     }
     yield_times(20);
     CHECK_INT(answer_of(id)->size, ==, 65535);
     CHECK_INT(written, <=, 65535 + 16 * 1024);
-    while (!answer_of(id)->is_closed) {
+    while (!answer_of(id)->is_closed && !peer.is_over) {
         size_t before = answer_of(id)->size;
 
         CHECK_INT(nghttp2_submit_window_update(peer.session, 0, id, 60000), ==, 0);
         CHECK_INT(nghttp2_submit_window_update(peer.session, 0, 0, 60000), ==, 0);
         peer_send();
-        while (answer_of(id)->size == before && !answer_of(id)->is_closed) {
+        while (answer_of(id)->size == before && !answer_of(id)->is_closed && !peer.is_over) {
             peer_receive();
             peer_send();
         }

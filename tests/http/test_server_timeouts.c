@@ -249,6 +249,9 @@ TASK_TEST(timeouts_by_default)
     if (!test_backend_is("sim")) {
         test_skip("it takes minutes of real time");
     }
+    if (test_is_torture()) {
+        test_skip("it takes longer than a torture waits for anything");
+    }
     check_default("", 75 * COIL_SEC);
     check_default("GET / HT", 10 * COIL_SEC);
     check_default("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n", 30 * COIL_SEC);
