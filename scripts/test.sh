@@ -12,7 +12,8 @@
 # aarch64    cross-built, on epoll and the simulated backend, under qemu-user
 # asan       AddressSanitizer and UndefinedBehaviorSanitizer
 # torture    each test of sys, loop, task, sync, io, debug and tls with its n-th allocation and call
-#            failing (some minutes); and the tests of tls that have faults of their own, with all
+#            failing (some minutes); the same for http, with 30 of each kind (COIL_TORTURE_MAX), as
+#            an exchange makes many; and the tests of tls that have faults of their own, with all
 #            of them
 # tsan, valgrind
 exec </dev/null
@@ -67,6 +68,8 @@ run() {
     torture)
         stage torture build --suite sys --suite loop --suite task --suite sync --suite io \
             --suite debug --suite tls --test-args=--torture-soft --timeout-multiplier 4
+        COIL_TORTURE_MAX=${COIL_TORTURE_MAX:-30} stage torture-http build --suite http \
+            --test-args=--torture-soft
         COIL_TEST_THOROUGH=1 stage thorough build --suite tls --suite sync --timeout-multiplier 4
         ;;
     *)
