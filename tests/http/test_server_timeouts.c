@@ -191,7 +191,9 @@ TASK_TEST(timeout_of_a_write)
     for (int i = 0; i < 2; i++) {
         open_talk(handlers[i]);
         say(GET);
-        CHECK_OK(coil_await(talk.task));
+        coil_timeout(PATIENCE) {
+            CHECK_OK(coil_await(talk.task));
+        }
         CHECK_ERR(write_rc, -ETIMEDOUT);
         CHECK_INT(talk.heard.count, ==, 0);
         hear_answer(ANSWER_ROOM - 1);
