@@ -212,11 +212,11 @@ void coil__client_origin_let_go(struct coil__client_origin *origin);
 
 enum coil__client_acquire_flags {
     COIL__CLIENT_FRESH = 1, /* no idle one */
-    COIL__CLIENT_REPEATABLE =
-        2, /* if the connection proves to be closed, the request can go again */
-    COIL__CLIENT_UPGRADE =
-        4, /* for another protocol, which begins as HTTP/1.1 and no other version:
-                                 a proxy is asked for a tunnel, whatever the scheme. With FRESH */
+    /* If the connection proves to be closed, the request can go again. */
+    COIL__CLIENT_REPEATABLE = 2,
+    /* For another protocol, which begins as HTTP/1.1 and no other version: a proxy is asked for a
+     * tunnel, whatever the scheme. With FRESH. */
+    COIL__CLIENT_UPGRADE = 4,
 };
 
 /* An idle connection, a slot of one of HTTP/2, or the right to open one (*ret_conn is NULL then; it

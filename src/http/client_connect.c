@@ -116,6 +116,16 @@ static int open_tunnel(struct making *making)
     return rc;
 }
 
+static bool is_upgrade(const struct making *making)
+{
+    return (making->flags & COIL__CLIENT_UPGRADE) != 0;
+}
+
+static bool may_http2(const struct making *making)
+{
+    return making->origin->may_http2 && !is_upgrade(making);
+}
+
 /* 1: HTTP/2; 0: HTTP/1.1. A context of the caller's may have offered what is not spoken here. */
 static int check_protocol(struct making *making)
 {
@@ -125,7 +135,7 @@ static int check_protocol(struct making *making)
     if (rc < 0) {
         return coil__client_fail_plainly(making->failure, rc);
     }
-    if (strcmp(info.alpn, "h2") == 0 && making->origin->may_http2) {
+    if (strcmp(info.alpn, "h2") == 0 && may_http2(making)) {
         return 1;
     }
     if (info.alpn[0] != '\0' && strcmp(info.alpn, "http/1.1") != 0) {
@@ -141,7 +151,7 @@ static int start_tls(struct making *making)
     static const char *const alpn1[] = {"http/1.1", NULL};
     struct coil_tls_failure why = {0};
     struct coil_tls_options options = {.server_name = making->origin->host,
-                                       .alpn = making->origin->may_http2 ? COIL_HTTP_ALPN : alpn1,
+                                       .alpn = may_http2(making) ? COIL_HTTP_ALPN : alpn1,
                                        .handshake_timeout_ns = COIL_NEVER,
                                        .shutdown_timeout_ns = -1,
                                        .ret_failure = &why};
@@ -163,7 +173,7 @@ static int start_tls(struct making *making)
 /* 1: HTTP/2; 0: HTTP/1.1; or an error. */
 static int make(struct making *making)
 {
-    bool is_tunnel = making->origin->is_https || (making->flags & COIL__CLIENT_UPGRADE) != 0;
+    bool is_tunnel = making->origin->is_https || is_upgrade(making);
     int rc = dial(making);
 
     if (rc == 0 && is_tunnel && making->origin->proxy) {
@@ -172,7 +182,7 @@ static int make(struct making *making)
     if (rc == 0 && making->origin->is_https) {
         return start_tls(making);
     }
-    return rc < 0 ? rc : making->origin->may_http2;
+    return rc < 0 ? rc : may_http2(making);
 }
 
 /* The connection is there, and speaks as was agreed on. */
@@ -181,6 +191,13 @@ static int settle(struct making *making, int protocol)
     int rc = protocol > 0 ? coil__client_http2_start(making->conn) : 0;
 
     return rc < 0 ? coil__client_fail_plainly(making->failure, rc) : 0;
+}
+
+static void end_dial(const struct making *making, struct coil__client_connection *conn)
+{
+    if (!is_upgrade(making)) {
+        coil__client_dialled(making->session, making->origin, conn);
+    }
 }
 
 int coil__client_connect(struct coil_http_session *session, struct coil__client_origin *origin,
@@ -192,7 +209,7 @@ int coil__client_connect(struct coil_http_session *session, struct coil__client_
     int rc = -ENOMEM;
 
     if (!making.conn) {
-        coil__client_dialled(session, origin, NULL);
+        end_dial(&making, NULL);
         coil__client_forget(session, origin);
         return coil__client_fail_plainly(failure, rc);
     }
@@ -209,13 +226,13 @@ int coil__client_connect(struct coil_http_session *session, struct coil__client_
             coil__client_fail(failure, rc, "no connection to %.200s within %.3g s", origin->host,
                               (double)timeout_ns / (double)COIL_SEC);
         }
-        coil__client_dialled(session, origin, NULL);
+        end_dial(&making, NULL);
         origin->waiters--;
         coil__client_drop(making.conn);
         return rc;
     }
     session->opened++;
-    coil__client_dialled(session, origin, making.conn);
+    end_dial(&making, making.conn);
     origin->waiters--;
     coil__client_origin_let_go(origin);
     *ret_conn = making.conn;

@@ -25,6 +25,7 @@ struct waiter {
     struct coil_event event;
     struct coil__client_connection *conn; /* what it has got, or NULL */
     bool fresh;                           /* wants none that was used */
+    bool is_upgrade;                      /* wants one for another protocol: never HTTP/2 */
     bool has_right;                       /* to open one */
 };
 
@@ -168,12 +169,13 @@ static struct coil__client_connection *oldest_idle(const struct coil_http_sessio
 /* --- rights --- */
 
 /* Takes the right to open one more, if there is one. */
-static bool take_right(struct coil_http_session *session, struct coil__client_origin *origin)
+static bool take_right(struct coil_http_session *session, struct coil__client_origin *origin,
+                       bool is_upgrade)
 {
     struct coil__client_connection *oldest;
 
     if (origin->count >= session->options.max_connections_per_host ||
-        (origin->is_gated && origin->dials > 0)) {
+        (origin->is_gated && origin->dials > 0 && !is_upgrade)) {
         return false;
     }
     if (session->count >= session->options.max_connections) {
@@ -186,7 +188,7 @@ static bool take_right(struct coil_http_session *session, struct coil__client_or
         origin->waiters--;
     }
     origin->count++;
-    origin->dials++;
+    origin->dials += !is_upgrade; /* nobody can share what that brings */
     session->count++;
     return true;
 }
@@ -219,14 +221,14 @@ static void make_way(const struct coil_http_session *session, struct coil__clien
 /* Gives a waiter what there is for it. */
 static bool serve(struct coil_http_session *session, struct waiter *waiter)
 {
-    waiter->conn = coil__client_take_shared(waiter->origin);
+    waiter->conn = waiter->is_upgrade ? NULL : coil__client_take_shared(waiter->origin);
     if (waiter->fresh && !waiter->conn) {
         make_way(session, waiter->origin);
     } else if (!waiter->conn) {
         waiter->conn = take_idle(waiter->origin);
     }
     if (!waiter->conn) {
-        waiter->has_right = take_right(session, waiter->origin);
+        waiter->has_right = take_right(session, waiter->origin, waiter->is_upgrade);
     }
     return waiter->conn || waiter->has_right;
 }
@@ -345,7 +347,7 @@ static int wait_for_turn(struct coil_http_session *session, struct waiter *waite
     } else if (rc < 0 && waiter->conn) {
         coil__client_release(waiter->conn);
     } else if (rc < 0) {
-        waiter->origin->dials--;
+        waiter->origin->dials -= !waiter->is_upgrade;
         coil__client_forget(session, waiter->origin);
     }
     return rc;
@@ -376,7 +378,9 @@ int coil__client_acquire(struct coil_http_session *session, struct coil__client_
                          unsigned flags, struct coil__client_connection **ret_conn)
 {
     for (;;) {
-        struct waiter waiter = {.origin = origin, .fresh = (flags & COIL__CLIENT_FRESH) != 0};
+        struct waiter waiter = {.origin = origin,
+                                .fresh = (flags & COIL__CLIENT_FRESH) != 0,
+                                .is_upgrade = (flags & COIL__CLIENT_UPGRADE) != 0};
 
         if (session->is_closed) {
             coil__client_origin_let_go(origin);

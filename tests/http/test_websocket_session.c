@@ -314,6 +314,45 @@ TASK_TEST(websocket_session_wss_through_a_proxy)
     return 0;
 }
 
+/* The server would speak HTTP/2: what is asked of it shares such a connection, and a WebSocket of
+ * the same session has one of its own, of HTTP/1.1. */
+TASK_TEST(websocket_session_beside_http2)
+{
+    static struct cast cast;
+    struct coil_tls_context_options server = {.is_server = true, .alpn = COIL_HTTP_ALPN};
+    struct coil_tls_context_options client = {0};
+    struct coil_http_response *response = NULL;
+    struct coil_websocket *ws = NULL;
+
+    make_cast(&cast);
+    server.certificate = cast.server.certificate_pem;
+    server.key = cast.server.key_pem;
+    client.ca = cast.authority.certificate_pem;
+    CHECK_OK(coil_tls_context_new(&server, &server_context));
+    CHECK_OK(coil_tls_context_new(&client, &client_context));
+    open_proxied(client_context);
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(coil_http_get(session, "https://localhost:8443/", &response));
+        CHECK_INT(coil_http_response_version(response), ==, 20);
+        coil_http_response_close(response);
+        CHECK_INT(usage().connections, ==, 1 + i);
+        if (i == 0) {
+            CHECK_OK(
+                connect_with("wss://localhost:8443/x", (struct coil_websocket_options){0}, &ws));
+        }
+        CHECK_INT(usage().connections, ==, 2);
+        check_echo(ws);
+    }
+    CHECK_INT(site.connections, ==, 2);
+    close_websocket(ws);
+    CHECK_INT(usage().connections, ==, 1);
+    close_all();
+    coil_tls_context_free(server_context);
+    coil_tls_context_free(client_context);
+    free_cast(&cast);
+    return 0;
+}
+
 /* --- limits --- */
 
 static int get_one(void *arg)
