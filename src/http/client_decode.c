@@ -8,6 +8,7 @@
 #include "http/client.h"
 
 #include <errno.h>
+#include <strings.h>
 
 enum { RAW_ROOM = 16 * 1024 };
 
@@ -28,10 +29,25 @@ bool coil__client_decodes(const struct coil__client_call *call)
            !has_field(call->request, "Accept-Encoding") && !has_field(call->request, "Range");
 }
 
+/* The one coding there is. Several, in one field or more, are left to the caller. */
+static int coding_of(const struct coil_http_response *response)
+{
+    const char *value = NULL;
+
+    for (size_t i = 0; i < response->field_count; i++) {
+        if (strcasecmp(response->fields[i].name, "Content-Encoding") == 0) {
+            if (value) {
+                return -ENOENT;
+            }
+            value = response->fields[i].value;
+        }
+    }
+    return value ? coil__coding_find(coil__slice_of(value)) : -ENOENT;
+}
+
 void coil__client_decode_begin(struct coil_http_response *response)
 {
-    const char *name = coil_http_response_get_field(response, "Content-Encoding");
-    int coding = name ? coil__coding_find(coil__slice_of(name)) : -ENOENT;
+    int coding = coding_of(response);
 
     if (response->is_read || coding <= COIL__CODING_IDENTITY) {
         return;

@@ -82,12 +82,17 @@ static bool has_field(const struct coil__client_call *call, const char *name)
 static int check_fields(struct coil__client_call *call)
 {
     const struct coil_http_request *request = call->request;
+    size_t hosts = 0;
 
     for (size_t i = 0; i < request->field_count; i++) {
         const struct coil_http_field *field = &request->fields[i];
 
         if (!field->name || !field->value) {
             return coil__client_fail(&call->failure, -EINVAL, "a field without a name or a value");
+        }
+        hosts += strcasecmp(field->name, "Host") == 0;
+        if (hosts > 1) { /* RFC 9112, section 3.2: no server would take it */
+            return coil__client_fail(&call->failure, -EINVAL, "two fields Host");
         }
         if (is_framing(field->name)) {
             return coil__client_fail(&call->failure, -EINVAL, "the field %.40s is the client's own",

@@ -85,6 +85,7 @@ struct coil__http2_connection {
     int64_t stall_at; /* when `unsent` streams are looked at; 0: there are none */
     struct coil__http2_budget resets;
     struct coil__http2_budget nothings; /* frames that cost much and bring nothing */
+    struct coil__http2_budget pings;
 };
 
 struct coil__http2_stream {

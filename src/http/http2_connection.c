@@ -208,14 +208,12 @@ static int receive(struct coil__http2_connection *h2)
 {
     struct coil__http_connection *conn = h2->conn;
     ssize_t count;
-    int rc = 0;
+    int rc;
 
     if (++conn->greed > COIL__HTTP_GREED) {
         conn->greed = 0;
         rc = coil_yield();
-    }
-    if (rc < 0) {
-        return rc;
+        return rc < 0 ? rc : 1; /* nobody was waiting, so no nudge was heard: all is looked at */
     }
     count = coil_stream_try_read(conn->stream, h2->shared->input, COIL__HTTP2_INPUT);
     if (count == -EAGAIN) {

@@ -1,9 +1,10 @@
 /* http2_receive.c - nghttp2's callbacks: what comes in, and what becomes of streams.
  *
  * What a peer can repeat without end is counted: streams that it lets us begin for nothing (rapid
- * reset, CVE-2023-44487), and frames that say nothing (CVE-2019-9518, CVE-2019-9515). Above the
- * bound the connection ends with ENHANCE_YOUR_CALM (RFC 9113, section 10.5). nghttp2 itself bounds
- * CONTINUATION frames in a row, and answers to PING and SETTINGS that the peer does not read.
+ * reset, CVE-2023-44487), and frames that say nothing (CVE-2019-9518, CVE-2019-9515) or only want
+ * to be answered (CVE-2019-9512). Above the bound the connection ends with ENHANCE_YOUR_CALM (RFC
+ * 9113, section 10.5). nghttp2 itself bounds CONTINUATION frames in a row, and answers to PING and
+ * SETTINGS that the peer does not read.
  */
 #include "http/http2.h"
 
@@ -14,6 +15,8 @@ enum {
     RESET_RATE = 50, /* a second */
     NOTHING_BURST = 500,
     NOTHING_RATE = 100,
+    PING_BURST = 2000, /* some clients measure with them */
+    PING_RATE = 500,
 };
 
 static void calm_down(struct coil__http2_connection *h2)
@@ -146,6 +149,9 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) {
         if (frame->hd.type == NGHTTP2_SETTINGS || frame->hd.type == NGHTTP2_PRIORITY) {
             count_nothing(h2);
+        } else if (frame->hd.type == NGHTTP2_PING &&
+                   !coil__http2_budget_take(&h2->pings, PING_BURST, PING_RATE)) {
+            calm_down(h2);
         }
         return 0;
     }

@@ -118,6 +118,9 @@ TASK_TEST(coded_bodies_as_they_are)
         {.say = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"}};
     static const struct act others[] = {
         {.say = "HTTP/1.1 200 OK\r\nContent-Encoding: x-own\r\nContent-Length: 3\r\n\r\nabc"}};
+    static const struct act twice[] = {
+        {.say = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\ncontent-encoding: br\r\n"
+                "Content-Length: 3\r\n\r\nabc"}};
     static const struct act empty[] = {
         {.say = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n"}};
     static const struct coil_http_field own[] = {{"Accept-Encoding", "gzip"}};
@@ -138,6 +141,8 @@ TASK_TEST(coded_bodies_as_they_are)
     CHECK(!strstr(site.heard, "Accept-Encoding"));
     request.no_decoding = false;
     site.acts = others;
+    CHECK_ERR(ask_with(request, "abc"), 200);
+    site.acts = twice;
     CHECK_ERR(ask_with(request, "abc"), 200);
     site.acts = empty;
     CHECK_ERR(ask_with(request, ""), 200);

@@ -159,6 +159,7 @@ TASK_TEST(request_with_a_field_that_breaks_it)
                   {split, "cannot be written"},
                   {bad_name, "cannot be written"},
                   {no_value, "without"}};
+    static const struct coil_http_field hosts[] = {{"Host", "a"}, {"host", "b"}};
     static const struct act acts[] = {{.say = OK_HEAD("0")}};
 
     OPEN_SITE(acts);
@@ -170,6 +171,11 @@ TASK_TEST(request_with_a_field_that_breaks_it)
         CHECK_ERR(ask_with(request, NULL), -EINVAL);
         CHECK_CONTAINS(failure.text, fields[i].text);
     }
+    CHECK_ERR(
+        ask_with((struct coil_http_request){.url = url_of("/"), .fields = hosts, .field_count = 2},
+                 NULL),
+        -EINVAL);
+    CHECK_CONTAINS(failure.text, "two fields Host");
     CHECK_INT(usage().connections, ==, 0);
     close_all();
     CHECK_STR(site.heard, "");

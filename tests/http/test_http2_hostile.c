@@ -201,6 +201,27 @@ TASK_TEST(http2_ping_flood)
     return 0;
 }
 
+/* The same, and they are read. */
+TASK_TEST(http2_pings_without_end)
+{
+    bool is_told = false;
+
+    open_raw(count);
+    for (int i = 0; i < 300 && !is_told; i++) {
+        for (int j = 0; j < 100 && !is_told; j++) {
+            say_frame(NGHTTP2_PING, 0, 0, "12345678", 8);
+        }
+        for (int j = 0; j < 100 && !is_told; j++) {
+            is_told = !hear_frame(NGHTTP2_PING);
+        }
+    }
+    CHECK(is_told);
+    CHECK_INT(talk.size, ==, 8); /* the last frame was a GOAWAY */
+    CHECK_INT(talk.answer[7], ==, NGHTTP2_ENHANCE_YOUR_CALM);
+    end_raw();
+    return 0;
+}
+
 /* RFC 9113, section 5.1.2: those that are too many are refused, or end the connection. */
 TASK_TEST(http2_too_many_streams)
 {
