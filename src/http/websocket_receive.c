@@ -199,13 +199,24 @@ static int check_text(struct coil_websocket *ws, size_t from)
     return GO_ON;
 }
 
-static int fail_to_inflate(struct coil_websocket *ws, int rc)
+/* What came out from `from` on is looked at even so: that the text was broken before it grew too
+ * large must not depend on the pieces in which it came. */
+static int fail_to_inflate(struct coil_websocket *ws, size_t from, int error)
 {
-    if (rc == -ENOMEM) { /* zlib cannot go on after that */
+    int rc = GO_ON;
+
+    if (error == -ENOMEM) { /* zlib cannot go on after that */
         return fail(ws, COIL__WEBSOCKET_INTERNAL, -ENOMEM);
     }
-    return rc == -COIL_ELIMIT ? fail(ws, COIL__WEBSOCKET_TOO_BIG, rc)
-                              : fail(ws, COIL__WEBSOCKET_DATA, -COIL_EPROTOCOL);
+    if (error == -COIL_ELIMIT) {
+        ws->message.end = ws->message.start + ws->settings.max_message;
+        rc = check_text(ws, from);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    return error == -COIL_ELIMIT ? fail(ws, COIL__WEBSOCKET_TOO_BIG, error)
+                                 : fail(ws, COIL__WEBSOCKET_DATA, -COIL_EPROTOCOL);
 }
 
 /* Some bytes that stand in `in` go to the message. */
@@ -220,7 +231,7 @@ static int move_piece(struct coil_websocket *ws, size_t size)
         rc = coil__websocket_inflate(&ws->deflate, input_of(ws), size, ws->settings.max_message,
                                      message);
         if (rc < 0) {
-            return fail_to_inflate(ws, rc);
+            return fail_to_inflate(ws, from, rc);
         }
     } else {
         size_t room = ws->frame_left < STEP ? (size_t)ws->frame_left : STEP;
@@ -272,7 +283,7 @@ static int end_message(struct coil_websocket *ws, struct coil_websocket_message 
     if (ws->is_deflated) {
         rc = coil__websocket_inflate_end(&ws->deflate, ws->settings.max_message, message);
         if (rc < 0) {
-            return fail_to_inflate(ws, rc);
+            return fail_to_inflate(ws, from, rc);
         }
         ws->is_deflated = false; /* so it is done once */
         rc = check_text(ws, from);

@@ -337,6 +337,25 @@ TASK_TEST(websocket_fault_deflated_text)
     return 0;
 }
 
+/* Broken text that then grows too large is told the same whether it comes at once or not. */
+TASK_TEST(websocket_fault_deflated_text_and_bound)
+{
+    static const char zeros[5000];
+    unsigned char packed[128] = "\x00\x05\x00\xfa\xff"
+                                "abc\xff ";
+    size_t broken = 10;
+    size_t size = broken + compress_message(zeros, sizeof zeros, packed + broken, 100);
+
+    talk.options.max_message = 1000;
+    check_deflate_fault(packed, size, 1007, -COIL_EPROTOCOL);
+    open_raw(DEFLATE);
+    say_frame(0x41, packed, broken);
+    check_close(1007);
+    close_raw();
+    CHECK_ERR(talk.end, -COIL_EPROTOCOL);
+    return 0;
+}
+
 /* A megabyte in a kilobyte; and the largest message there may be. */
 TASK_TEST(websocket_fault_deflate_bomb)
 {
