@@ -86,6 +86,7 @@ struct coil__http2_connection {
     struct coil__http2_budget resets;
     struct coil__http2_budget nothings; /* frames that cost much and bring nothing */
     struct coil__http2_budget pings;
+    unsigned updates; /* of windows that came, less those that there was reason for */
 };
 
 struct coil__http2_stream {

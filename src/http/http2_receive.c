@@ -1,9 +1,9 @@
 /* http2_receive.c - nghttp2's callbacks: what comes in, and what becomes of streams.
  *
  * What a peer can repeat without end is counted: streams that it lets us begin for nothing (rapid
- * reset, CVE-2023-44487), and frames that say nothing (CVE-2019-9518, CVE-2019-9515) or only want
- * to be answered (CVE-2019-9512). Above the bound the connection ends with ENHANCE_YOUR_CALM (RFC
- * 9113, section 10.5). nghttp2 itself bounds CONTINUATION frames in a row, and answers to PING and
+ * reset, CVE-2023-44487), frames that say nothing (CVE-2019-9518, CVE-2019-9515) or only want to be
+ * answered (CVE-2019-9512), and windows that grow though nothing is sent (CVE-2019-9511). Above the
+ * bound the connection ends with ENHANCE_YOUR_CALM (RFC 9113, section 10.5). nghttp2 itself bounds CONTINUATION frames in a row, and answers to PING and
  * SETTINGS that the peer does not read.
  */
 #include "http/http2.h"
@@ -17,6 +17,9 @@ enum {
     NOTHING_RATE = 100,
     PING_BURST = 2000, /* some clients measure with them */
     PING_RATE = 500,
+    UPDATES = 5000, /* of windows, beyond those that what we have sent is reason for: */
+    UPDATES_OF_FRAME = 10,
+    BYTES_OF_UPDATE = 256,
 };
 
 static void calm_down(struct coil__http2_connection *h2)
@@ -31,6 +34,29 @@ static void count_nothing(struct coil__http2_connection *h2)
 {
     if (!coil__http2_budget_take(&h2->nothings, NOTHING_BURST, NOTHING_RATE)) {
         calm_down(h2);
+    }
+}
+
+/* A frame that is no part of a request. */
+static void count_control(struct coil__http2_connection *h2, uint8_t type)
+{
+    switch (type) {
+    case NGHTTP2_SETTINGS:
+    case NGHTTP2_PRIORITY:
+        count_nothing(h2);
+        break;
+    case NGHTTP2_PING:
+        if (!coil__http2_budget_take(&h2->pings, PING_BURST, PING_RATE)) {
+            calm_down(h2);
+        }
+        break;
+    case NGHTTP2_WINDOW_UPDATE:
+        if (++h2->updates > UPDATES) {
+            calm_down(h2);
+        }
+        break;
+    default:
+        break;
     }
 }
 
@@ -147,12 +173,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 
     (void)session;
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) {
-        if (frame->hd.type == NGHTTP2_SETTINGS || frame->hd.type == NGHTTP2_PRIORITY) {
-            count_nothing(h2);
-        } else if (frame->hd.type == NGHTTP2_PING &&
-                   !coil__http2_budget_take(&h2->pings, PING_BURST, PING_RATE)) {
-            calm_down(h2);
-        }
+        count_control(h2, frame->hd.type);
         return 0;
     }
     if (frame->hd.type == NGHTTP2_DATA && frame->hd.length == 0 && !is_end) {
@@ -178,20 +199,26 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 /* A request whose body nobody will read, and that is answered, is over (RFC 9113, section 8.1). */
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
+    struct coil__http2_connection *h2 = user;
     struct coil__http2_stream *stream;
+    size_t reason;
 
-    if ((frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) ||
-        !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) {
+    (void)session;
+    if (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) {
         return 0;
     }
-    stream = find(user, frame->hd.stream_id);
+    reason = UPDATES_OF_FRAME + frame->hd.length / BYTES_OF_UPDATE;
+    h2->updates -= h2->updates < reason ? h2->updates : (unsigned)reason;
+    if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) {
+        return 0;
+    }
+    stream = find(h2, frame->hd.stream_id);
     if (stream) {
         stream->is_sent = true;
         if (stream->is_handled) {
             coil__http2_end_request(stream);
         }
     }
-    (void)session;
     return 0;
 }
 

@@ -254,6 +254,27 @@ TASK_TEST(http2_window_that_overflows)
     return 0;
 }
 
+/* Windows that are opened byte by byte though nothing goes out through them. */
+TASK_TEST(http2_window_updates_without_end)
+{
+    bool is_told = false;
+
+    open_raw(wait_forever);
+    say_get(1);
+    for (int i = 0; i < 100 && !is_told; i++) {
+        for (int j = 0; j < 100; j++) {
+            say_frame(NGHTTP2_WINDOW_UPDATE, 0, j % 2, "\0\0\0\1", 4);
+        }
+        say_frame(NGHTTP2_PING, 0, 0, "12345678", 8);
+        is_told = !hear_frame(NGHTTP2_PING);
+    }
+    CHECK(is_told);
+    CHECK_INT(talk.answer[7], ==, NGHTTP2_ENHANCE_YOUR_CALM);
+    end_raw();
+    CHECK_INT(handled, ==, 0);
+    return 0;
+}
+
 /* More of a body than the windows allow. */
 TASK_TEST(http2_window_that_is_not_kept)
 {
