@@ -131,7 +131,8 @@ struct coil_http_request {
     const char *method;                   /* a token; NULL: GET, or POST where there is a body */
     const char *url;                      /* http or https, absolute; a fragment is not sent */
     const struct coil_http_field *fields; /* further ones. -EINVAL: those that frame the message
-                                             (Content-Length, Transfer-Encoding, Connection...) */
+                                             (Content-Length, Transfer-Encoding, Connection...),
+                                             and a proxy's, whose credentials stand in its URL */
     size_t field_count;
     const char *user; /* basic auth (RFC 7617); with password, NULL: "" */
     const char *password;

@@ -32,7 +32,7 @@ static bool is_in(const char *name, const char *const *list)
     return false;
 }
 
-static bool is_framing(const char *name)
+static bool is_own(const char *name)
 {
     static const char *const names[] = {"Content-Length",
                                         "Transfer-Encoding",
@@ -42,6 +42,8 @@ static bool is_framing(const char *name)
                                         "Expect",
                                         "TE",
                                         "Trailer",
+                                        "Proxy-Authorization",
+                                        "Proxy-Connection",
                                         NULL};
 
     return is_in(name, names);
@@ -50,8 +52,7 @@ static bool is_framing(const char *name)
 /* They are for the host that was asked first, and for nobody else. */
 static bool is_secret(const char *name)
 {
-    static const char *const names[] = {"Authorization", "Cookie", "Proxy-Authorization", "Host",
-                                        NULL};
+    static const char *const names[] = {"Authorization", "Cookie", "Host", NULL};
 
     return is_in(name, names);
 }
@@ -94,7 +95,7 @@ static int check_fields(struct coil__client_call *call)
         if (hosts > 1) { /* RFC 9112, section 3.2: no server would take it */
             return coil__client_fail(&call->failure, -EINVAL, "two fields Host");
         }
-        if (is_framing(field->name)) {
+        if (is_own(field->name)) {
             return coil__client_fail(&call->failure, -EINVAL, "the field %.40s is the client's own",
                                      field->name);
         }

@@ -103,6 +103,7 @@ TASK_TEST(request_names_the_client)
 
 static const struct coil_http_field length[] = {{"content-length", "7"}};
 static const struct coil_http_field coding[] = {{"Transfer-Encoding", "chunked"}};
+static const struct coil_http_field proxy[] = {{"Proxy-Authorization", "Basic bWU6eW91"}};
 static const struct coil_http_field split[] = {{"X", "a\r\nY: b"}};
 static const struct coil_http_field bad_name[] = {{"X Y", "a"}};
 static const struct coil_http_field no_value[] = {{"X", NULL}};
@@ -156,6 +157,7 @@ TASK_TEST(request_with_a_field_that_breaks_it)
         const char *text;
     } fields[] = {{length, "own"},
                   {coding, "own"},
+                  {proxy, "own"},
                   {split, "cannot be written"},
                   {bad_name, "cannot be written"},
                   {no_value, "without"}};
