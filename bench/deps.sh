@@ -16,7 +16,7 @@ libasio-dev
 golang-go
 cargo rustc librust-tokio-dev
 python3-uvloop
-nginx-light wrk nghttp2-client h2o
+nginx-light wrk nghttp2-client h2o libh2o-evloop-dev
 nodejs node-ws
 uvicorn python3-fastapi python3-websockets
 libcurl4-openssl-dev

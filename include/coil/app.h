@@ -68,6 +68,16 @@ struct coil_app_param {
     const char *const *choices; /* the texts that are allowed, up to a NULL; NULL: all are. A file
                                    has neither these nor a default */
     const char *description;    /* for the documents; may be NULL */
+    bool is_list; /* may be given several times, and has no default: coil_app_get_list. In a query
+                     or a form. FastAPI: List[int] = Query() */
+};
+
+/* One value of such a parameter. What is not of its kind is zero. */
+struct coil_app_value {
+    const char *text;          /* decoded, but else as it was sent; of a file its data */
+    int64_t integer;           /* COIL_APP_INT; of COIL_APP_BOOL 0 or 1 */
+    double number;             /* COIL_APP_NUMBER */
+    struct coil_app_file file; /* COIL_APP_FILE */
 };
 
 /* A route. What is not said is zero. The struct and its path are copied; all else it points to is
@@ -88,9 +98,11 @@ struct coil_app_route {
     const char *method; /* "GET"; a NULL ends a list */
     const char *path;   /* "/notes/{id:int}" */
     coil_http_handler handler;
-    const char *summary; /* for the documents, as the next two */
+    const char *summary; /* for the documents, as the next three */
     const char *description;
     const char *tag;
+    const char *operation;                 /* the name that made clients have for it; NULL: of the
+                                              method and the path, "get_notes_id" */
     const struct coil_app_param *query;    /* up to one without a name; NULL: none */
     const struct coil_app_param *headers;  /* likewise, as the next two. FastAPI: Header() */
     const struct coil_app_param *cookies;  /* FastAPI: Cookie() */
@@ -153,10 +165,10 @@ COIL_EXPORT void coil_app_free(struct coil_app *app);
 
 /* Adds routes up to one without a method. user: for their handlers. 0; -EINVAL: a route that cannot
  * be (a malformed path, a parameter that is there twice, a form and JSON at once, a default that
- * does not fit its own bounds...); -EEXIST: there is such a route; -COIL_ELIMIT: more than 32
- * segments or 16 parameters in a path, or than 64 in a query, of headers, of cookies or in a form;
- * -ENOMEM. What was wrong is kept: coil_app_error says it, and the app does not serve. Routes
- * before the wrong one are added. FastAPI: @app.get(...). */
+ * does not fit its own bounds...); -EEXIST: there is such a route, or operation; -COIL_ELIMIT: more
+ * than 32 segments or 16 parameters in a path, or than 64 in a query, of headers, of cookies or in
+ * a form; -ENOMEM. What was wrong is kept: coil_app_error says it, and the app does not serve.
+ * Routes before the wrong one are added. FastAPI: @app.get(...). */
 COIL_EXPORT int coil_app_add(struct coil_app *app, const struct coil_app_route *routes, void *user);
 
 /* A part of the app: its routes' paths begin with the prefix, and its middleware runs for them and
@@ -195,7 +207,7 @@ COIL_EXPORT const char *coil_app_openapi(struct coil_app *app);
 /* A parameter of the path or the query, a header, a cookie or a field of the form, by the name that
  * the route gives it. 1: `*ret_value` is set, by the client or by its default; 0: it was not
  * given. -EINVAL: the route declares no such parameter (of that kind; any kind but a file is had as
- * text); outside of an app. Text is valid until the request is over. */
+ * text), or one that is a list; outside of an app. Text is valid until the request is over. */
 COIL_EXPORT int coil_app_get_int(const struct coil_http_exchange *exchange, const char *name,
                                  int64_t *ret_value);
 COIL_EXPORT int coil_app_get_number(const struct coil_http_exchange *exchange, const char *name,
@@ -209,7 +221,12 @@ COIL_EXPORT int coil_app_get_text(const struct coil_http_exchange *exchange, con
 COIL_EXPORT int coil_app_get_file(const struct coil_http_exchange *exchange, const char *name,
                                   struct coil_app_file *ret_file);
 
-/* The same, of a text that is wanted or not: NULL for 0 and for errors. */
+/* All that was given of a parameter that is a list, in its order: `*ret_count` values, none if it
+ * was not given. 0, -EINVAL as above. Valid until the request is over. */
+COIL_EXPORT int coil_app_get_list(const struct coil_http_exchange *exchange, const char *name,
+                                  const struct coil_app_value **ret_values, size_t *ret_count);
+
+/* The same as the first ones, of a text that is wanted or not: NULL for 0 and for errors. */
 COIL_EXPORT const char *coil_app_text(const struct coil_http_exchange *exchange, const char *name);
 
 /* What the JSON of the body has become: a struct of the route's `body`, that lives, with all it

@@ -80,8 +80,9 @@ struct coil__app_endpoint {
     struct coil_app_route route;       /* without a method: a mount */
     struct coil_app *group;
     void *user;
-    char *path;  /* with the prefixes */
-    char *label; /* the same, as the documents have it: "/notes/{id}" */
+    char *path;      /* with the prefixes */
+    char *label;     /* the same, as the documents have it: "/notes/{id}" */
+    char *operation; /* what they call it; NULL: a mount */
     struct coil__app_name *names;
     char *name_text; /* in which those stand */
     size_t name_count;
@@ -139,10 +140,10 @@ struct coil_app {
 
 /* A parameter that was read. */
 struct coil__app_value {
-    const char *text;          /* NULL: not given */
-    int64_t integer;           /* COIL_APP_INT, COIL_APP_BOOL */
-    double number;             /* COIL_APP_NUMBER */
-    struct coil_app_file file; /* of a part that is one; its filename is NULL else */
+    struct coil_app_value one;   /* its text is NULL: not given; it is a list */
+    struct coil_app_value *list; /* NULL: not given; it is none */
+    size_t count;                /* in the list */
+    size_t room;                 /* for so many */
 };
 
 /* A table's parameters, while they are read. */
@@ -229,6 +230,11 @@ struct coil__app_node *coil__app_find_literal(const struct coil__app_node *node,
 int coil__app_add_route(struct coil_app *group, const struct coil_app_route *route, void *user);
 void coil__app_endpoint_free(struct coil__app_endpoint *endpoint);
 
+/* --- app_operation.c --- */
+
+/* Finds the endpoint a name. 0, or an error that was kept: -EEXIST, -ENOMEM. */
+int coil__app_name_operation(struct coil__app_endpoint *endpoint);
+
 /* --- app_match.c --- */
 
 /* Finds the request's endpoint, or why there is none: fills in what is known of it. */
@@ -262,8 +268,11 @@ int coil__app_check_params(struct coil_app *app, const char *where, enum coil__a
 /* All of a text of pairs. 0; -COIL_ELIMIT, -ENOMEM. */
 int coil__app_read_pairs(struct coil__app_reading *reading, const char *text, size_t size);
 
+/* Whether there may be one more of that parameter. */
+bool coil__app_wants(const struct coil__app_reading *reading, size_t index);
+
 /* What the parameter is, as the client gave it: text ends with a NUL. Complains if it is wrong, or
- * there twice. file: what is known of it, if it is one; or NULL. */
+ * there twice, unless it is a list. file: what is known of it, if it is one; or NULL. */
 void coil__app_take_value(struct coil__app_reading *reading, size_t index, const char *text,
                           size_t size, const struct coil_app_file *file);
 

@@ -40,7 +40,7 @@ static void begin_part(struct part *part, const struct coil__multipart_item *ite
     }
     part->filename = NULL;
     part->is_unnamed = item->filename.start && item->filename.size == 0;
-    if (part->index < reading->count && !(reading->given >> part->index & 1)) {
+    if (part->index < reading->count && coil__app_wants(reading, part->index)) {
         filename = coil__upload_filename(head, item->filename);
         type = coil__upload_string(head, item->content_type);
         if (filename) {
@@ -62,17 +62,17 @@ static void end_part(struct part *part)
     if (part->index == reading->count || (part->is_unnamed && file.size == 0)) {
         return;
     }
-    if (!(reading->given >> part->index & 1)) {
+    if (coil__app_wants(reading, part->index)) {
         *part->at++ = '\0';
     }
     coil__app_take_value(reading, part->index, part->data, file.size,
                          part->filename ? &file : NULL);
 }
 
-/* Those that are there for the first time: there is room for them. */
+/* Those that are wanted: there is room for them. */
 static void add_data(struct part *part, struct coil__slice data)
 {
-    if (part->index < part->reading->count && !(part->reading->given >> part->index & 1)) {
+    if (part->index < part->reading->count && coil__app_wants(part->reading, part->index)) {
         memcpy(part->at, data.start, data.size);
         part->at += data.size;
     }

@@ -7,7 +7,7 @@
 /* A parameter that was found. */
 struct found {
     enum coil_app_kind kind;
-    struct coil__app_value value;
+    struct coil_app_value value;
 };
 
 /* NULL: no table of the route has it. ret_place: of its value. */
@@ -60,11 +60,11 @@ static int find(const struct coil_http_exchange *exchange, const char *name, con
         }
     }
     param = find_param(endpoint, name, &place);
-    if (!param || !request->values) {
+    if (!param || param->is_list || !request->values) {
         return -EINVAL;
     }
     found->kind = param->kind;
-    found->value = request->values[place];
+    found->value = request->values[place].one;
     return found->value.text != NULL;
 }
 
@@ -140,6 +140,25 @@ int coil_app_get_file(const struct coil_http_exchange *exchange, const char *nam
         *ret_file = found.value.file;
     }
     return rc;
+}
+
+int coil_app_get_list(const struct coil_http_exchange *exchange, const char *name,
+                      const struct coil_app_value **ret_values, size_t *ret_count)
+{
+    const struct coil__app_request *request = coil__app_of(exchange);
+    const struct coil__app_endpoint *endpoint = request ? request->endpoint : NULL;
+    const struct coil_app_param *param = NULL;
+    size_t place = 0;
+
+    if (endpoint && name && ret_values && ret_count) {
+        param = find_param(endpoint, name, &place);
+    }
+    if (!param || !param->is_list || !request->values) {
+        return -EINVAL;
+    }
+    *ret_values = request->values[place].list;
+    *ret_count = request->values[place].count;
+    return 0;
 }
 
 const char *coil_app_text(const struct coil_http_exchange *exchange, const char *name)

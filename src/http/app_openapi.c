@@ -46,7 +46,7 @@ static void write_param_schema(struct coil__app_text *text, const struct coil_ap
     static const char *const types[] = {"string", "integer", "number", "boolean", "string"};
     const char *const *choice = param->choices;
 
-    coil__app_text_add(text, "{");
+    coil__app_text_add(text, param->is_list ? "{\"type\":\"array\",\"items\":{" : "{");
     coil__app_text_member(text, "type", types[param->kind]);
     if (param->kind == COIL_APP_INT) {
         coil__app_text_member(text, "format", "int64");
@@ -67,7 +67,7 @@ static void write_param_schema(struct coil__app_text *text, const struct coil_ap
         coil__app_text_key(text, "default");
         write_value(text, param, param->default_text);
     }
-    coil__app_text_add(text, "}");
+    coil__app_text_add(text, param->is_list ? "}}" : "}");
 }
 
 /* --- parameters --- */
@@ -214,6 +214,7 @@ static void write_responses(struct coil__app_text *text, const struct coil__app_
 {
     const struct coil_app_route *route = &endpoint->route;
     unsigned status = route->status >= 200 && route->status <= 599 ? route->status : 200;
+    bool has_body = route->body || endpoint->lists[COIL__APP_FORM].count > 0;
 
     coil__app_text_key(text, "responses");
     coil__app_text_add(text, "{");
@@ -227,14 +228,22 @@ static void write_responses(struct coil__app_text *text, const struct coil__app_
         coil__app_text_add(text, "}}");
     }
     coil__app_text_add(text, "}");
+    if (has_body) {
+        write_problem(text, 400);
+    }
     if (has_middleware(endpoint, coil_app_bearer_auth) ||
         has_middleware(endpoint, coil_app_basic_auth)) {
         write_problem(text, 401);
+        write_problem(text, 403);
     }
     if (endpoint->name_count > 0) {
         write_problem(text, 404);
     }
-    if (endpoint->value_count > 0 || route->body) {
+    if (has_body) {
+        write_problem(text, 413);
+        write_problem(text, 415);
+    }
+    if (endpoint->value_count > 0 || has_body) {
         write_problem(text, 422);
     }
     if (has_middleware(endpoint, coil_app_rate_limit)) {
@@ -277,6 +286,7 @@ static void write_operation(struct coil__app_text *text, const struct coil__app_
 
     write_method(text, route->method);
     coil__app_text_add(text, "{");
+    coil__app_text_member(text, "operationId", endpoint->operation);
     coil__app_text_member(text, "summary", route->summary);
     coil__app_text_member(text, "description", route->description);
     if (route->tag) {

@@ -240,6 +240,7 @@ int coil__app_add_route(struct coil_app *group, const struct coil_app_route *rou
         rc = coil__app_fail(group, -ENOMEM, "\"%s\": no memory", route->path);
     }
     rc = rc < 0 ? rc : check(endpoint);
+    rc = rc < 0 ? rc : coil__app_name_operation(endpoint);
     rc = rc < 0 ? rc : hang_up(endpoint, &pattern);
     if (rc < 0) {
         coil__app_endpoint_free(endpoint);
@@ -251,6 +252,7 @@ void coil__app_endpoint_free(struct coil__app_endpoint *endpoint)
 {
     coil__free(endpoint->path);
     coil__free(endpoint->label);
+    coil__free(endpoint->operation);
     coil__free(endpoint->names);
     coil__free(endpoint->name_text);
     coil__free(endpoint);

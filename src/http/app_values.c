@@ -2,7 +2,8 @@
  *
  * All that is wrong is told at once (422, with a list of errors in the problem document), so that a
  * client need not guess its way through. What a client sends besides is ignored. A parameter that
- * is given twice is an error: which of the two counts would be a matter of taste.
+ * is given twice is an error, unless it is a list: which of the two counts would be a matter of
+ * taste.
  */
 #include "http/app.h"
 
@@ -76,7 +77,7 @@ static void check_choice(const struct coil_app_param *param, const char *text,
     }
 }
 
-static void check_bounds(const struct coil_app_param *param, const struct coil__app_value *value,
+static void check_bounds(const struct coil_app_param *param, const struct coil_app_value *value,
                          size_t size, struct complaint *complaint)
 {
     bool is_text = param->kind == COIL_APP_TEXT || param->kind == COIL_APP_FILE;
@@ -96,7 +97,7 @@ static void check_bounds(const struct coil_app_param *param, const struct coil__
 
 /* text: ends with a NUL, and has none before. */
 static void parse_value(const struct coil_app_param *param, const char *text, size_t size,
-                        struct coil__app_value *value, struct complaint *complaint)
+                        struct coil_app_value *value, struct complaint *complaint)
 {
     static const char *const wanted[] = {
         [COIL_APP_TEXT] = "must be text in UTF-8", [COIL_APP_INT] = "must be an integer",
@@ -147,6 +148,8 @@ static bool can_be(const struct coil_app_param *param, enum coil__app_place plac
            param->kind <= (place == COIL__APP_FORM ? COIL_APP_FILE : COIL_APP_BOOL) &&
            *param->name && (!is_token || coil__slice_is_token(coil__slice_of(param->name))) &&
            !(param->kind == COIL_APP_FILE && param->choices) &&
+           !(param->is_list &&
+             (param->default_text || (place != COIL__APP_QUERY && place != COIL__APP_FORM))) &&
            !(param->is_bounded && param->min > param->max);
 }
 
@@ -158,7 +161,7 @@ int coil__app_check_params(struct coil_app *app, const char *where, enum coil__a
     for (; params && params[count].name; count++) {
         const struct coil_app_param *param = &params[count];
         const char *text = param->default_text;
-        struct coil__app_value value = {0};
+        struct coil_app_value value = {0};
         struct complaint complaint = {.code = NULL};
 
         if (count == COIL__APP_FIELDS) {
@@ -213,25 +216,81 @@ void coil__app_take_twin(struct coil__app_reading *reading, size_t index)
     complain(reading, reading->params[index].name, "duplicate", "must be given once");
 }
 
+bool coil__app_wants(const struct coil__app_reading *reading, size_t index)
+{
+    return reading->params[index].is_list || !(reading->given >> index & 1);
+}
+
+/* Where the next value goes. NULL: no memory. A list that has grown leaves its old place to the
+ * request, which is bounded as it is. */
+static struct coil_app_value *make_place(struct coil__app_reading *reading, size_t index)
+{
+    struct coil__app_value *value = &reading->values[index];
+    struct coil_app_value *list;
+    size_t room;
+
+    if (!reading->params[index].is_list) {
+        return &value->one;
+    }
+    if (value->count == value->room) {
+        room = value->room > 0 ? 2 * value->room : 4;
+        list = coil_app_alloc(reading->request->exchange, room * sizeof *list);
+        if (!list) {
+            return NULL;
+        }
+        if (value->count > 0) {
+            memcpy(list, value->list, value->count * sizeof *list);
+        }
+        value->list = list;
+        value->room = room;
+    }
+    list = &value->list[value->count++];
+    *list = (struct coil_app_value){0};
+    return list;
+}
+
+/* With its place, in a list. */
+static void complain_of(struct coil__app_reading *reading, size_t index,
+                        const struct complaint *complaint)
+{
+    const struct coil_app_param *param = &reading->params[index];
+    struct coil__app_text name = {0};
+
+    if (!complaint->code) {
+        return;
+    }
+    coil__app_text_add(&name, param->name);
+    if (param->is_list) {
+        coil__app_text_add(&name, "[");
+        coil__app_text_number(&name, (int64_t)reading->values[index].count - 1);
+        coil__app_text_add(&name, "]");
+    }
+    complain(reading, name.has_failed ? param->name : name.data, complaint->code,
+             complaint->message);
+    coil__app_text_deinit(&name);
+}
+
 void coil__app_take_value(struct coil__app_reading *reading, size_t index, const char *text,
                           size_t size, const struct coil_app_file *file)
 {
-    const struct coil_app_param *param = &reading->params[index];
-    struct coil__app_value *value = &reading->values[index];
+    struct coil_app_value *value;
     struct complaint complaint;
 
-    if (reading->given >> index & 1) {
+    if (!coil__app_wants(reading, index)) {
         coil__app_take_twin(reading, index);
+        return;
+    }
+    value = make_place(reading, index);
+    if (!value) {
+        reading->text->has_failed = true;
         return;
     }
     reading->given |= UINT64_C(1) << index;
     if (file) {
         value->file = *file;
     }
-    parse_value(param, text, size, value, &complaint);
-    if (complaint.code) {
-        complain(reading, param->name, complaint.code, complaint.message);
-    }
+    parse_value(&reading->params[index], text, size, value, &complaint);
+    complain_of(reading, index, &complaint);
 }
 
 static void take_pair(struct coil__app_reading *reading, const struct coil__pair *pair, char **at)
@@ -243,7 +302,7 @@ static void take_pair(struct coil__app_reading *reading, const struct coil__pair
         if (!coil__form_is(pair->name, coil__slice_of(reading->params[i].name))) {
             continue;
         }
-        if (!(reading->given >> i & 1)) { /* there is room for each of them once */
+        if (coil__app_wants(reading, i)) { /* there is room for all of them */
             size = coil__form_decode(pair->value, text, pair->value.size + 1);
             *at += size + 1;
         }
@@ -263,7 +322,7 @@ void coil__app_fill_in(struct coil__app_reading *reading)
         }
         if (param->default_text) {
             parse_value(param, param->default_text, strlen(param->default_text),
-                        &reading->values[i], &complaint);
+                        &reading->values[i].one, &complaint);
         } else if (param->is_required) {
             complain(reading, param->name, "missing", "must be given");
         }

@@ -3,8 +3,8 @@
  * What a peer can repeat without end is counted: streams that it lets us begin for nothing (rapid
  * reset, CVE-2023-44487), frames that say nothing (CVE-2019-9518, CVE-2019-9515) or only want to be
  * answered (CVE-2019-9512), and windows that grow though nothing is sent (CVE-2019-9511). Above the
- * bound the connection ends with ENHANCE_YOUR_CALM (RFC 9113, section 10.5). nghttp2 itself bounds CONTINUATION frames in a row, and answers to PING and
- * SETTINGS that the peer does not read.
+ * bound the connection ends with ENHANCE_YOUR_CALM (RFC 9113, section 10.5). nghttp2 itself bounds
+ * CONTINUATION frames in a row, and answers to PING and SETTINGS that the peer does not read.
  */
 #include "http/http2.h"
 

@@ -32,6 +32,7 @@ static const struct coil_app_param query[] = {
      .description = "How <many>"},
     {.name = "word", .is_required = true, .choices = words},
     {.name = "all", .kind = COIL_APP_BOOL, .default_text = "on"},
+    {.name = "ids", .kind = COIL_APP_INT, .is_list = true, .is_bounded = true, .max = 9},
     {.name = NULL}};
 static const struct coil_app_param form[] = {
     {.name = "x", .kind = COIL_APP_NUMBER, .is_required = true}, {.name = "y"}, {.name = NULL}};
@@ -51,6 +52,8 @@ static const struct coil_app_route routes[] = {
     {"GET", "/same/{name}", tell_route, .summary = "first"},
     {"GET", "/same/{name:int}", tell_route, .summary = "second"},
     {"PUT", "/same/{name:int}", tell_route},
+    {"GET", "/same-name", tell_route},
+    {"GET", "/", tell_route, .operation = "showRoot"},
     {NULL}};
 
 /* What stands at a path like "paths|/notes|get|summary"; "": nothing does. A number in an array. */
@@ -95,6 +98,10 @@ static void check_paths(const json_t *root)
               "{\"name\":\"word\",\"in\":\"query\",\"required\":true,\"schema\":"
               "{\"type\":\"string\",\"enum\":[\"a\",\"b\\\"\"]}}");
     CHECK_STR(at(root, "paths|/notes|get|parameters|2|schema|default"), "true");
+    CHECK_STR(
+        at(root, "paths|/notes|get|parameters|3|schema"),
+        "{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":0,"
+        "\"maximum\":9}}");
     CHECK_STR(at(root, "paths|/notes|get|responses|200|content|application/json|schema"),
               "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Note\"}}");
     CHECK_STR(at(root, "paths|/notes|post|deprecated"), "true");
@@ -120,6 +127,24 @@ static void check_paths(const json_t *root)
               "\"contentMediaType\":\"application/octet-stream\"}},\"required\":[\"file\"]}}}}");
 }
 
+/* What clients that are made from the document are called by, and what they must expect. */
+static void check_operations(const json_t *root)
+{
+    CHECK_STR(at(root, "paths|/notes|get|operationId"), "\"get_notes\"");
+    CHECK_STR(at(root, "paths|/notes/{id}/{uuid}/{rest}|get|operationId"),
+              "\"get_notes_id_uuid_rest\"");
+    CHECK_STR(at(root, "paths|/same/{name}|get|operationId"), "\"get_same_name\"");
+    CHECK_STR(at(root, "paths|/same/{name}|put|operationId"), "\"put_same_name\"");
+    CHECK_STR(at(root, "paths|/same-name|get|operationId"), "\"get_same_name_3\"");
+    CHECK_STR(at(root, "paths|/|get|operationId"), "\"showRoot\"");
+    CHECK_STR(at(root, "paths|/notes|get|responses|415"), "");
+    CHECK(*at(root, "paths|/notes|get|responses|422"));
+    CHECK(*at(root, "paths|/notes|post|responses|400"));
+    CHECK(*at(root, "paths|/notes|post|responses|413"));
+    CHECK(*at(root, "paths|/upload|post|responses|415"));
+    CHECK_STR(at(root, "paths|/same/{name}|get|responses|422"), "");
+}
+
 TASK_TEST(openapi_describes_routes)
 {
     const struct coil_app_options options = {
@@ -136,6 +161,7 @@ TASK_TEST(openapi_describes_routes)
     CHECK_STR(at(root, "info"),
               "{\"title\":\"A \\\"title\\\"\",\"version\":\"2\",\"description\":\"</script>\"}");
     check_paths(root);
+    check_operations(root);
     CHECK(*at(root, "components|schemas|Author"));
     CHECK(*at(root, "components|schemas|Note|properties|author"));
     CHECK_STR(at(root, "components|securitySchemes"), "");

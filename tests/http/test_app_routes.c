@@ -277,7 +277,13 @@ TASK_TEST(app_refuses_conflicts)
                                                   {"GET", "/never", tell_route},
                                                   {NULL}};
     static const struct coil_app_route none[] = {{"GET", "/b", NULL}, {NULL}};
+    static const struct coil_app_route named[] = {
+        {"GET", "/a", tell_route}, {"GET", "/b", tell_route, .operation = "get_a"}, {NULL}};
 
+    open_app(NULL);
+    CHECK_ERR(coil_app_add(app, named, NULL), -EEXIST);
+    CHECK_STR(coil_app_error(app), "GET \"/b\": an operation \"get_a\" is there");
+    close_app();
     open_app(NULL);
     CHECK_ERR(coil_app_add(app, twice, NULL), -EEXIST);
     CHECK_STR(coil_app_error(app), "GET \"/a/{other:int}\": \"/a/{id:int}\" is there already");

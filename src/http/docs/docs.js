@@ -95,6 +95,10 @@ function addParameter(table, parameter) {
     input.dataset.in = parameter.in;
     input.required = Boolean(parameter.required);
     input.ariaLabel = parameter.name;
+    if (parameter.schema && parameter.schema.type === 'array') {
+        input.dataset.list = 'yes';
+        input.placeholder = 'separated by commas';
+    }
     if (parameter.in === 'cookie') {
         // A script cannot say which cookies go along.
         input.disabled = true;
@@ -136,7 +140,9 @@ function targetOf(form, path) {
             const value = input.value.split('/').map(encodeURIComponent).join('/');
             path = path.replace(`{${input.name}}`, value);
         } else if (input.dataset.in === 'query' && input.value !== '') {
-            query.append(input.name, input.value);
+            for (const value of input.dataset.list ? input.value.split(',') : [input.value]) {
+                query.append(input.name, value);
+            }
         }
     }
     const text = query.toString();
