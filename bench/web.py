@@ -214,7 +214,7 @@ def choose(options):
             servers.append(server)
     works = [work for work in web_programs.all_works() if work.is_wanted(options.only)]
     for work in list(works):
-        if work.connections > 1000 and not run.raise_file_limit(2 * work.connections + 200):
+        if work.connections > 1000 and not run.raise_file_limit(work.connections + 200):
             print(f"skip {work.name}: RLIMIT_NOFILE is too low", file=sys.stderr)
             works.remove(work)
     return servers, works
