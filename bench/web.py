@@ -153,19 +153,33 @@ class ClientRunner(Runner):
             run.end(nginx)
 
 
+class ParserRunner(Runner):
+    """No server and no load: the head of a browser's request, parsed again and again. The program
+    has both parsers take turns; its first lines are those of that request."""
+
+    def run(self, server, work):
+        process = run.start([web_programs.parser_bench()], self.cpus.load)
+        out = process.communicate(timeout=60)[0].decode()
+        found = re.search(rf"^{server.name} .* ([0-9.]+) ns a head", out, re.MULTILINE)
+        if not found:
+            raise run.Failed("is not in the build: libh2o-evloop-dev was missing")
+        return {"ns": float(found[1])}
+
+
 def measure(options, servers, works):
-    runners = {True: ClientRunner(options), False: Runner(options)}
+    others = {"client": ClientRunner(options), "parser": ParserRunner(options)}
+    servants = Runner(options)
     results = {}
     complaints = set()
     for turn in range(options.runs):
         for work in works:
             able = [server for server in servers if work.item in server.items]
-            for window in range(1 if work.item == "idle" else options.windows):
+            for window in range(1 if work.item in ("idle", "parser") else options.windows):
                 shift = (turn * options.windows + window) % len(able) if able else 0
                 for server in able[shift:] + able[:shift]:
                     key = (work.name, server.name)
                     try:
-                        values = runners[work.item == "client"].run(server, work)
+                        values = others.get(work.item, servants).run(server, work)
                     except run.Failed as error:
                         values = None
                         if (key, str(error)) not in complaints:

@@ -32,6 +32,7 @@ BARS = {
     "websocket": (("echo", 1.3), ("*", 1.0)),
     "client": (("curl", 1 / 1.3), ("wrk", 1.2)),
     "idle": ((None, 12.0),),
+    "parser": (("picohttpparser", 1.0),),
 }
 
 NGINX = """daemon off; master_process off; pid {folder}/pid; error_log stderr;
@@ -97,6 +98,7 @@ def all_works():
         row("websocket", "websocket", "cpu_us", "us CPU", connections=1000),
         row("client", "client", "cpu_us", "us CPU", connections=64),
         row("idle", "idle", "kib_per_connection", "KiB RSS", connections=IDLE),
+        row("parser", "parser", "ns", "ns a head"),
     ]
 
 
@@ -177,6 +179,10 @@ def coil(work, port):
     return [program, item, port] + rest
 
 
+def parser_bench():
+    return os.path.join(programs.ROOT, "build", "bench", "http1_bench")
+
+
 def go(work, port):
     return [programs.built("web_go"), port] + ([run.certificate()] if "tls" in work.item else [])
 
@@ -221,6 +227,8 @@ def all_servers():
                ["/usr/lib/python3/dist-packages/websockets"], ["python3-websockets"]),
         Server("curl", "peer", ("client",), built("curl_multi", "client"),
                [programs.built("curl_multi")], ["libcurl4-openssl-dev"]),
+        Server("picohttpparser", "peer", ("parser",), None, [parser_bench()],
+               ["libh2o-evloop-dev"]),
         Server("wrk", "peer", ("client",), script(programs.DEBIAN_PYTHON, "wrk.py"), ["wrk"],
                ["wrk"]),
     ]
