@@ -255,7 +255,8 @@ def results_page(page, machine, options, root):
         "Written by `bench/run.py --write`; do not edit. Medians of "
         f"{options.runs} interleaved runs; in brackets the ratio to the limit (median of the "
         "ratios within each round). `bare`, `epoll` and `uring` are hand-written limits; "
-        "`epoll-hot` reads all connections into one buffer and is not the limit of any bar.",
+        "`epoll-hot` reads all connections into one buffer and is not the limit of any bar. "
+        "HTTP and WebSocket have [a page of their own](RESULTS-WEB.md).",
         "",
     ]
     out += conditions(machine, options, root)
