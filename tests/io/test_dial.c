@@ -392,12 +392,12 @@ TASK_TEST(dial_goes_on_when_an_attempt_fails)
                                         .ret_attempts = attempts,
                                         .max_attempts = 4,
                                         .ret_attempt_count = &count};
-    int listener = listen_at("127.0.0.3", 0);
+    int listener = listen_at("127.0.9.3", 0); /* others have their ports at 127.0.0.1 */
     int64_t began = test_now_ns();
     int client;
 
     CHECK_OK(listener);
-    set_host("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4");
+    set_host("127.0.9.1", "127.0.9.2", "127.0.9.3", "127.0.9.4");
     client = coil_dial("host", port_of(listener), &options);
     CHECK_OK(client);
     CHECK_INT(test_now_ns() - began, <, 10 * COIL_SEC);

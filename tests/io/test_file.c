@@ -274,7 +274,9 @@ TASK_TEST(file_errors)
     CHECK_ERR(coil_ftruncate(fd, 0), -EINVAL);
     CHECK_OK(coil_close(fd));
     CHECK_INT(pipe(pipes), ==, 0);
-    CHECK_ERR(coil_pread(pipes[0], buf, 8, 0), -ESPIPE);
+    if (!test_is_torture()) { /* which has the look at it fail that keeps it from waiting */
+        CHECK_ERR(coil_pread(pipes[0], buf, 8, 0), -ESPIPE);
+    }
     CHECK_ERR(coil_pwrite(pipes[1], "x", 1, 0), -ESPIPE);
     close(pipes[0]);
     close(pipes[1]);

@@ -210,6 +210,9 @@ ONE_THREAD_TEST(open_below_cancel)
         rc = coil_open_below(folder, "file", O_RDONLY, COIL_LINKS_BELOW, NULL);
     }
     CHECK_ERR(rc, -ETIMEDOUT);
+    if (rc >= 0) { /* a fault let it through */
+        close(rc);
+    }
     free_pool(&holder);
     close(folder);
     return 0;
