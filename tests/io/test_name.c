@@ -8,6 +8,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <time.h>
 
 /* --- the name service: by port --- */
 
@@ -86,10 +87,12 @@ static int ask(void *arg)
     return rc;
 }
 
+/* Not for ever: a fault may have kept some of them from beginning. */
 static void await_waiting(int count)
 {
-    while (atomic_load(&waiting) != count && !test_has_noticed()) {
+    for (int i = 0; i < 20000 && atomic_load(&waiting) != count && !test_has_noticed(); i++) {
         coil_yield();
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
     }
     CHECK_INT(atomic_load(&waiting), ==, count);
 }
