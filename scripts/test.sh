@@ -61,7 +61,8 @@ run() {
         ;;
     valgrind)
         stage valgrind build --no-suite tree --no-suite examples --wrapper "valgrind -q \
-            --fair-sched=try --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+            --fair-sched=try --error-exitcode=99 --leak-check=full \
+            --errors-for-leak-kinds=definite \
             --suppressions=$PWD/scripts/valgrind.supp"
         echo "skip examples, tree: they are run by shells and Python, not by programs of ours"
         ;;
