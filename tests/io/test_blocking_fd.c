@@ -62,8 +62,8 @@ TASK_TEST(blocking_pipe_takes_more_than_it_has_room_for)
 
     fill_bytes(outgoing, sizeof outgoing);
     CHECK_INT(pipe2(fds, O_CLOEXEC), ==, 0);
-    tasks[0] = coil_create_task(write_all, &fds[1]);
-    tasks[1] = coil_create_task(read_all, &fds[0]);
+    tasks[0] = test_made(coil_create_task(write_all, &fds[1]));
+    tasks[1] = test_made(coil_create_task(read_all, &fds[0]));
     CHECK_OK(coil_gather(tasks, 2, NULL));
     close(fds[0]);
     close(fds[1]);
@@ -163,7 +163,7 @@ static void wait_for_a_pipe_where_a_socket_was(bool polls)
     CHECK_INT(pipe2(new, O_CLOEXEC), ==, 0);
     CHECK_INT(new[0], ==, old[0]);
     to_socket.fd = old[1];
-    task = coil_create_task(send_later, &to_socket);
+    task = test_made(coil_create_task(send_later, &to_socket));
     coil_timeout(100 * COIL_MSEC) {
         rc = polls ? coil_poll(new[0], POLLIN) : coil_read(new[0], buf, sizeof buf);
     }
@@ -171,7 +171,7 @@ static void wait_for_a_pipe_where_a_socket_was(bool polls)
     CHECK_OK(coil_await(task));
     to_pipe.fd = new[1];
     start_ns = coil_now();
-    task = coil_create_task(send_later, &to_pipe);
+    task = test_made(coil_create_task(send_later, &to_pipe));
     rc = polls ? coil_poll(new[0], POLLIN) : coil_read(new[0], buf, sizeof buf);
     CHECK_INT(rc, ==, polls ? POLLIN : 1);
     CHECK_INT(coil_now() - start_ns, >=, to_pipe.span_ns);

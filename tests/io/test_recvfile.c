@@ -85,7 +85,7 @@ static ssize_t receive(struct flow *flow)
 
 static int run_receive(void *arg)
 {
-    receive(arg);
+    test_done(receive(arg)); /* who sends may wait for ever, if nobody receives */
     return 0;
 }
 
@@ -132,7 +132,7 @@ static void receive_in_parts(enum way way)
     struct flow flow;
 
     open_flow(&flow);
-    sender = coil_create_task(run_send, &flow);
+    sender = test_made(coil_create_task(run_send, &flow));
     flow.offset = 10;
     flow.count = 100000;
     arm(way);
@@ -202,7 +202,7 @@ TASK_TEST(recvfile_begins_with_what_is_buffered)
         }
         flow.count = 500;
         CHECK_INT(receive(&flow), ==, 500);
-        sender = coil_create_task(run_send, &flow);
+        sender = test_made(coil_create_task(run_send, &flow));
         flow.count = SIZE_MAX;
         CHECK_INT(receive(&flow), ==, SIZE - 500);
         CHECK_OK(coil_await(sender));
@@ -232,7 +232,7 @@ TASK_TEST(recvfile_waits_for_more)
     struct flow flow;
 
     open_flow(&flow);
-    sender = coil_create_task(send_slowly, &flow);
+    sender = test_made(coil_create_task(send_slowly, &flow));
     CHECK_INT(receive(&flow), ==, 2000);
     CHECK_OK(coil_await(sender));
     check_file(&flow, 0, 2000);
@@ -249,7 +249,7 @@ TASK_TEST(recvfile_is_the_one_reader)
     char byte;
 
     open_flow(&flow);
-    receiver = coil_create_task(run_receive, &flow);
+    receiver = test_made(coil_create_task(run_receive, &flow));
     CHECK_OK(coil_sleep(COIL_MSEC));
     CHECK(!coil_task_is_done(receiver));
     CHECK_ERR(coil_stream_read(flow.stream, &byte, 1), -COIL_ECONCURRENT);
@@ -276,7 +276,7 @@ TASK_TEST(recvfile_cancelled_on_the_way)
     for (int i = 0; i < 50; i++) {
         before = flow.offset;
         flow.rc = -ECANCELED; /* if it never runs */
-        receiver = coil_create_task(run_receive, &flow);
+        receiver = test_made(coil_create_task(run_receive, &flow));
         yield_times(i % 5);
         send_more(&flow, 3000);
         yield_times(i / 5 % 4);
@@ -349,7 +349,7 @@ static void receive_too_much(enum way way)
     struct coil_task *sender;
 
     open_flow(&flow);
-    sender = coil_create_task(run_send, &flow);
+    sender = test_made(coil_create_task(run_send, &flow));
     CHECK_INT(getrlimit(RLIMIT_FSIZE, &limit), ==, 0);
     small.rlim_max = limit.rlim_max;
     signal(SIGXFSZ, SIG_IGN);
@@ -440,7 +440,7 @@ TASK_TEST(recvfile_stream_that_is_closed_meanwhile)
 
     open_flow(&flow);
     send_more(&flow, 1000);
-    task = coil_create_task(abort_later, flow.stream);
+    task = test_made(coil_create_task(abort_later, flow.stream));
     receive(&flow);
     CHECK(flow.rc == 1000 || flow.rc == -COIL_ECLOSED); /* it was closed before anything came */
     CHECK_INT(flow.offset, ==, flow.rc > 0 ? flow.rc : 0);

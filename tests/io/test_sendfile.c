@@ -33,7 +33,8 @@ static void open_flow(struct flow *flow, enum sink sink, const char *path)
 {
     int fds[2];
 
-    *flow = (struct flow){.sink = sink, .is_right = true, .file = open(path, O_RDONLY)};
+    *flow = (struct flow){
+        .sink = sink, .in = -1, .out = -1, .is_right = true, .file = open(path, O_RDONLY)};
     if (sink == TO_PIPE || sink == TO_BLOCKING_PIPE) {
         CHECK_INT(pipe2(fds, sink == TO_PIPE ? O_NONBLOCK : 0), ==, 0);
         flow->in = fds[0];
@@ -68,7 +69,9 @@ static void close_out(struct flow *flow)
 static void close_flow(struct flow *flow)
 {
     close(flow->file);
-    CHECK_OK(coil_close(flow->in));
+    if (flow->in >= 0) {
+        CHECK_OK(coil_close(flow->in));
+    }
 }
 
 static ssize_t send_file(struct flow *flow, int64_t *offset, size_t count)
@@ -81,7 +84,7 @@ static int run_send(void *arg)
 {
     struct flow *flow = arg;
 
-    flow->rc = send_file(flow, &flow->offset, flow->count);
+    flow->rc = test_done(send_file(flow, &flow->offset, flow->count));
     return 0;
 }
 
@@ -112,7 +115,7 @@ TASK_TEST(sendfile_sends_a_part)
         open_flow(&flow, sink, path.text);
         flow.start = 10;
         flow.offset = 10;
-        receiver = coil_create_task(run_receive, &flow);
+        receiver = test_made(coil_create_task(run_receive, &flow));
         CHECK_INT(send_file(&flow, &flow.offset, 500000), ==, 500000);
         CHECK_INT(flow.offset, ==, 500010);
         CHECK_INT(send_file(&flow, &flow.offset, SIZE_MAX), ==, SIZE - 500010);
@@ -184,7 +187,7 @@ static int write_tail(void *arg)
 {
     struct flow *flow = arg;
 
-    return (int)coil_stream_write(flow->stream, "tail", 4);
+    return (int)test_done(coil_stream_write(flow->stream, "tail", 4));
 }
 
 /* What was written before goes first, what others write meanwhile goes after it. */
@@ -201,9 +204,9 @@ TASK_TEST(sendfile_keeps_its_place_in_a_stream)
     open_flow(&flow, TO_STREAM, path.text);
     flow.count = SIZE_MAX;
     CHECK_INT(coil_stream_write(flow.stream, "head", 4), ==, 4);
-    sender = coil_create_task(run_send, &flow);
+    sender = test_made(coil_create_task(run_send, &flow));
     CHECK_OK(coil_sleep(COIL_MSEC));
-    writer = coil_create_task(write_tail, &flow);
+    writer = test_made(coil_create_task(write_tail, &flow));
     for (size_t taken = 0; taken<4; taken += n> 0 ? (size_t)n : 4) {
         n = coil_recv(flow.in, buf + taken, 4 - taken, 0);
     }
@@ -236,10 +239,10 @@ TASK_TEST(sendfile_file_that_shrinks)
 
         open_flow(&flow, sink, path.text);
         flow.count = SIZE;
-        sender = coil_create_task(run_send, &flow);
+        sender = test_made(coil_create_task(run_send, &flow));
         CHECK_OK(coil_sleep(10 * COIL_MSEC)); /* it is stuck, somewhere in the file */
         CHECK_INT(truncate(path.text, 0), ==, 0);
-        receiver = coil_create_task(run_receive, &flow);
+        receiver = test_made(coil_create_task(run_receive, &flow));
         CHECK_OK(coil_await(sender));
         CHECK_INT(flow.rc, >=, 0);
         CHECK_INT(flow.rc, <=, SIZE);
@@ -267,7 +270,7 @@ TASK_TEST(sendfile_cancelled_on_the_way)
         open_flow(&flow, sink, path.text);
         flow.count = SIZE_MAX;
         for (int i = 0; i < 200; i++) { /* until nothing goes out any more */
-            struct coil_task *sender = coil_create_task(run_send, &flow);
+            struct coil_task *sender = test_made(coil_create_task(run_send, &flow));
             int64_t before = flow.offset;
 
             CHECK_OK(coil_sleep(5 * COIL_MSEC));
@@ -290,7 +293,7 @@ TASK_TEST(sendfile_cancelled_on_the_way)
         sent = (size_t)flow.offset;
         CHECK_INT(sent, >, 0);
         CHECK_INT(sent, <, 8 * SIZE);
-        receiver = coil_create_task(run_receive, &flow);
+        receiver = test_made(coil_create_task(run_receive, &flow));
         close_out(&flow);
         CHECK_OK(coil_await(receiver));
         CHECK_INT(flow.received, ==, sent);
@@ -312,7 +315,7 @@ TASK_TEST(sendfile_peer_that_leaves)
 
         open_flow(&flow, sink, path.text);
         flow.count = SIZE_MAX;
-        sender = coil_create_task(run_send, &flow);
+        sender = test_made(coil_create_task(run_send, &flow));
         CHECK_OK(coil_sleep(5 * COIL_MSEC));
         CHECK_OK(coil_close(flow.in));
         CHECK_OK(coil_await(sender));
@@ -348,7 +351,7 @@ TASK_TEST(sendfile_stream_that_is_closed_meanwhile)
     ssize_t rc;
 
     open_flow(&flow, TO_STREAM, path.text);
-    task = coil_create_task(abort_later, flow.stream);
+    task = test_made(coil_create_task(abort_later, flow.stream));
     rc = coil_stream_sendfile(flow.stream, flow.file, &flow.offset, SIZE_MAX);
     CHECK(rc == flow.offset || (rc == -COIL_ECLOSED && flow.offset == 0));
     CHECK_INT(rc, <, 8 * SIZE);

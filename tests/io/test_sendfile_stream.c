@@ -32,7 +32,7 @@ static char received[FILE_SIZE + 2 * EDGE + 1];
 static struct coil_task *start_sink(struct sink *sink, struct coil_stream *stream)
 {
     *sink = (struct sink){.stream = stream, .bytes = received, .room = sizeof received};
-    return coil_create_task(drink, sink);
+    return test_made(coil_create_task(drink, sink));
 }
 
 /* E14: data before it and data behind it come in order; the position is behind the file. */
@@ -105,7 +105,7 @@ TASK_TEST(sendfile_between_sends_of_a_socket)
 
     open_fds(fds);
     flow.fd = fds[1];
-    task = coil_create_task(receive_mixed, &flow);
+    task = test_made(coil_create_task(receive_mixed, &flow));
     memset(edge, 'P', EDGE);
     coil_timeout(PATIENCE) {
         CHECK_INT(coil_send_all(fds[0], edge, EDGE), ==, EDGE);

@@ -38,7 +38,7 @@ static void ask(const char *host)
 
     CHECK_INT(coil_listen(host, 0, NULL, &listener, 1), ==, 1);
     CHECK_OK(coil_socket_address(listener, &address));
-    task = coil_create_task(answer, &listener);
+    task = test_made(coil_create_task(answer, &listener));
     fd = coil_dial_address(&address, NULL);
     CHECK_OK(fd);
     send_text(fd, "GET / HTTP/1.0\r\n\r\n");
@@ -111,8 +111,8 @@ TASK_TEST(socket_huge_content_both_ways)
     for (int i = 0; i < 2; i++) {
         flows[i] = (struct flow){fds[i], sent, 0};
         flows[2 + i] = (struct flow){fds[i], received[i], 0};
-        tasks[i] = coil_create_task(send_much, &flows[i]);
-        tasks[2 + i] = coil_create_task(receive_much, &flows[2 + i]);
+        tasks[i] = test_made(coil_create_task(send_much, &flows[i]));
+        tasks[2 + i] = test_made(coil_create_task(receive_much, &flows[2 + i]));
     }
     coil_timeout(PATIENCE) {
         CHECK_OK(coil_gather(tasks, 4, results));
@@ -186,13 +186,13 @@ TASK_TEST(socket_send_after_a_cancelled_send)
     }
     CHECK_ERR((int)n, -EAGAIN);
     hello.fd = fds[0];
-    sender = coil_create_task(send_text_all, &hello);
+    sender = test_made(coil_create_task(send_text_all, &hello));
     CHECK_OK(coil_sleep(COIL_MSEC));
     coil_cancel(sender);
     collecting.fd = fds[1];
     coil_timeout(PATIENCE) {
         CHECK_OK(coil_await(sender));
-        collector = coil_create_task(collect, &collecting);
+        collector = test_made(coil_create_task(collect, &collecting));
         send_text(fds[0], "world");
         CHECK_OK(coil_close(fds[0]));
         CHECK_OK(coil_await(collector));
@@ -224,7 +224,7 @@ TASK_TEST(socket_receive_after_a_cancelled_receive)
 
     open_fds(fds);
     receiving.fd = fds[0];
-    task = coil_create_task(receive_some, &receiving);
+    task = test_made(coil_create_task(receive_some, &receiving));
     yield_times(1);
     coil_cancel(task);
     send_text(fds[1], "HTTP");
