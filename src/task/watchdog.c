@@ -10,7 +10,7 @@
  * all the time but while it sleeps. A report takes nothing else, and nothing from the heap.
  *
  * Time stands still while the process does: a sleep that has lasted much too long was not this
- * thread's doing, and is not counted for the step either.
+ * thread's doing, and is not counted for the step either, but for what that has computed in it.
  */
 #include "task/stall.h"
 
@@ -352,6 +352,22 @@ static int64_t period_of(const struct coil__watchdog *dog)
     return period > MIN_PERIOD ? period : MIN_PERIOD;
 }
 
+/* How much of a wait's lateness nobody is to answer for: nothing of what the loop's thread has
+ * computed meanwhile, as it may while this thread gets no processor. */
+static int64_t standstill(const struct coil__watchdog *dog, int64_t late, int64_t cpu_before)
+{
+    int64_t cpu;
+
+    if (late <= OVERSLEPT) {
+        return 0;
+    }
+    cpu = coil__observe_cpu(&dog->observed);
+    if (cpu < 0 || cpu_before < 0) {
+        return late;
+    }
+    return late > cpu - cpu_before ? late - (cpu - cpu_before) : 0;
+}
+
 static void *watch(void *arg)
 {
     struct coil__watchdog *dog = arg;
@@ -359,13 +375,10 @@ static void *watch(void *arg)
     coil__mutex_lock(&dog->mutex);
     while (!dog->is_ending) {
         int64_t until = coil__clock_now() + period_of(dog);
-        int64_t late;
+        int64_t cpu = coil__observe_cpu(&dog->observed);
 
         coil__cond_wait(&dog->cond, &dog->mutex, until);
-        late = coil__clock_now() - until;
-        if (late > OVERSLEPT) {
-            dog->stood_still += late;
-        }
+        dog->stood_still += standstill(dog, coil__clock_now() - until, cpu);
         if (!dog->is_ending) {
             watch_step(dog);
         }
